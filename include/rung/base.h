@@ -1,0 +1,167 @@
+/**
+ * @file base.h
+ * What every other part of Rung uses: status codes, the context (memory, errors, log, threads) and
+ * the number formats.
+ */
+#ifndef RUNG_BASE_H
+#define RUNG_BASE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Marks a function as part of the shared library's interface; everything else is hidden. */
+#if defined(__GNUC__)
+#define RUNG_API __attribute__((visibility("default")))
+#else
+#define RUNG_API
+#endif
+
+#define RUNG_VERSION_MAJOR 0 /**< Changes when programs must be adapted. */
+#define RUNG_VERSION_MINOR 1 /**< Changes when something is added. */
+#define RUNG_VERSION_PATCH 0 /**< Changes when something is mended. */
+
+/** Every status with its number and its meaning; the enum and the strings are made from it. */
+#define RUNG_STATUS_LIST(X)                                                                        \
+  X(RUNG_OK, 0, "success")                                                                         \
+  X(RUNG_E_ARGUMENT, -1, "invalid argument")                                                       \
+  X(RUNG_E_MEMORY, -2, "out of memory")                                                            \
+  X(RUNG_E_IO, -3, "input or output failed")                                                       \
+  X(RUNG_E_FORMAT, -4, "malformed input")                                                          \
+  X(RUNG_E_DATA, -5, "unusable data")                                                              \
+  X(RUNG_E_SHAPE, -6, "shapes do not fit")                                                         \
+  X(RUNG_E_BUDGET, -7, "memory budget too small")                                                  \
+  X(RUNG_E_NUMERIC, -8, "arithmetic broke down")                                                   \
+  X(RUNG_E_CANCELLED, -9, "cancelled")                                                             \
+  X(RUNG_E_UNSUPPORTED, -10, "not supported")                                                      \
+  X(RUNG_E_INTERNAL, -11, "internal error")
+
+/** What a function returns: RUNG_OK, or a negative code whose message rung_error() holds. */
+typedef enum rung_status {
+#define RUNG_STATUS_ENUM(name, number, text) name = (number), /**< See RUNG_STATUS_LIST. */
+  RUNG_STATUS_LIST(RUNG_STATUS_ENUM)
+#undef RUNG_STATUS_ENUM
+} rung_status;
+
+/** The fixed meaning of a status, for example "malformed input". Never NULL. */
+RUNG_API const char *rung_status_text(rung_status status);
+
+/** The library's version, for example "0.1.0". */
+RUNG_API const char *rung_version(void);
+
+/** The arithmetic in which a graph is computed. */
+typedef enum rung_dtype {
+  RUNG_F32 = 0, /**< IEEE binary32, "single". */
+  RUNG_F64 = 1, /**< IEEE binary64, "double". */
+  RUNG_DD = 2   /**< Pairs of binary64, about 32 decimal digits, "quad". Element: rung_dd. */
+} rung_dtype;
+
+/** A double-double number: the unevaluated sum hi + lo with |lo| <= ulp(hi)/2. */
+typedef struct rung_dd {
+  double hi; /**< The number rounded to double. */
+  double lo; /**< What the rounding left. */
+} rung_dd;
+
+/** Bytes of one element: 4, 8 or 16. */
+RUNG_API size_t rung_dtype_size(rung_dtype dtype);
+
+/** "single", "double" or "quad". */
+RUNG_API const char *rung_dtype_name(rung_dtype dtype);
+
+/** The inverse of rung_dtype_name(). @return RUNG_E_ARGUMENT (no message) for another name. */
+RUNG_API rung_status rung_dtype_parse(const char *name, rung_dtype *out);
+
+/**
+ * Where memory comes from. `alloc` returns memory aligned for any type, or NULL; `release` gets
+ * back what `alloc` gave, with its size. Both get `user`. They are called from the thread that
+ * calls the library only.
+ */
+typedef struct rung_allocator {
+  void *(*alloc)(void *user, size_t bytes);                /**< As malloc. */
+  void (*release)(void *user, void *memory, size_t bytes); /**< As free, with the size. */
+  void *user;                                              /**< Passed to both. */
+} rung_allocator;
+
+/**
+ * Carries the allocator, the last error, the log and the number of threads. A context is used by
+ * one thread at a time; several threads take a context each. It outlives everything made with it.
+ */
+typedef struct rung_context rung_context;
+
+/**
+ * Makes a context. @param allocator NULL for malloc and free; copied.
+ * @return RUNG_E_MEMORY, or RUNG_E_ARGUMENT where `out` is NULL.
+ */
+RUNG_API rung_status rung_context_create(const rung_allocator *allocator, rung_context **out);
+
+/** Releases a context; NULL is allowed. */
+RUNG_API void rung_context_destroy(rung_context *ctx);
+
+/** The message of the last error: what was expected, what was found, where. "" if there was none.
+ */
+RUNG_API const char *rung_error(const rung_context *ctx);
+
+/** The status that the last error returned; RUNG_OK if there was none. */
+RUNG_API rung_status rung_error_status(const rung_context *ctx);
+
+/** Forgets the last error. */
+RUNG_API void rung_clear_error(rung_context *ctx);
+
+/**
+ * How many threads share the work; 0 (the default) means one for each processor. Results do not
+ * depend on it. @return RUNG_E_ARGUMENT outside 0..1024.
+ */
+RUNG_API rung_status rung_set_threads(rung_context *ctx, int threads);
+
+/** The number of threads that will be used, at least 1. */
+RUNG_API int rung_threads(const rung_context *ctx);
+
+/** Which instructions the kernels use. Results do not depend on it. */
+typedef enum rung_isa {
+  RUNG_ISA_PORTABLE = 0, /**< Plain C. */
+  RUNG_ISA_AVX2 = 1,     /**< AVX2 and FMA. */
+  RUNG_ISA_AVX512 = 2    /**< AVX-512 F, DQ, VL, BW. */
+} rung_isa;
+
+/** The best instructions that this processor has. */
+RUNG_API rung_isa rung_isa_best(void);
+
+/** Uses at most `isa`; the default is rung_isa_best(). @return RUNG_E_UNSUPPORTED above the best.
+ */
+RUNG_API rung_status rung_set_isa(rung_context *ctx, rung_isa isa);
+
+/** Receives one line of log, without newline. */
+typedef void (*rung_log_fn)(void *user, const char *line);
+
+/** Sends log lines to `log`; NULL (the default) for none. The library itself never prints. */
+RUNG_API void rung_set_log(rung_context *ctx, rung_log_fn log, void *user);
+
+/** Bytes that the library holds through this context now. */
+RUNG_API size_t rung_memory_now(const rung_context *ctx);
+
+/** The most bytes that the library has held through this context. */
+RUNG_API size_t rung_memory_peak(const rung_context *ctx);
+
+/**
+ * Reads a decimal number ("-1.25", "3e-7", "inf", "nan") to double-double; the result is the
+ * nearest double-double or its neighbour, and every number of 31 significant digits survives text
+ * -> dd -> text. `end`, if not NULL, gets the first character that is not part of the number.
+ * @return RUNG_E_FORMAT (no message) where `text` does not begin with a number.
+ */
+RUNG_API rung_status rung_dd_parse(const char *text, const char **end, rung_dd *out);
+
+/**
+ * Writes `x` with `digits` significant digits (1..40, correctly rounded) and a final 0 character,
+ * in the shorter of fixed and exponent notation as printf's %g. 33 digits identify every
+ * double-double whose `lo` is not far below an ulp of `hi`.
+ * @param size bytes at `out`; 64 always suffice. @return RUNG_E_ARGUMENT where they do not.
+ */
+RUNG_API rung_status rung_dd_format(rung_dd x, int digits, char *out, size_t size);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,150 @@
+/**
+ * @file fit.h
+ * Multi-stage refinement: a sum of networks, each fitted to the residual of the others.
+ */
+#ifndef RUNG_FIT_H
+#define RUNG_FIT_H
+
+#include "rung/model.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** How a stage is trained. */
+typedef enum rung_method {
+  RUNG_SEPARABLE = 0, /**< Chosen features, linear head by QR and SVD, Levenberg-Marquardt for the
+                           hidden layers where features alone do not suffice. */
+  RUNG_GRADIENT = 1   /**< The published recipe: Adam, then a full-batch quasi-Newton method
+                           (Wang and Lai, J. Comput. Phys. 504, 2024). */
+} rung_method;
+
+/** The full-batch method of RUNG_GRADIENT. */
+typedef enum rung_minimiser {
+  RUNG_LBFGS = 0,    /**< Limited-memory BFGS, strong Wolfe line search. */
+  RUNG_SSBROYDEN = 1 /**< Dense self-scaled Broyden (Urban et al., arXiv 2405.04230). */
+} rung_minimiser;
+
+/** Why a fit ended. */
+#define RUNG_STOP_LIST(X)                                                                          \
+  X(RUNG_STOP_ROUNDING, "rounding floor", "the residual is rounding error of the precision")       \
+  X(RUNG_STOP_NOISE, "noise floor", "what is left looks like noise in the data")                   \
+  X(RUNG_STOP_HELDOUT, "no gain", "a further stage does not lower the held-out error")             \
+  X(RUNG_STOP_TARGET, "target reached", "the held-out error is at most the target")                \
+  X(RUNG_STOP_STAGES, "stages", "the number of stages asked for is reached")                       \
+  X(RUNG_STOP_TIME, "time", "the time allowed is used up")                                         \
+  X(RUNG_STOP_MEMORY, "memory", "a further stage needs more memory than allowed")                  \
+  X(RUNG_STOP_CANCELLED, "cancelled", "the caller asked to stop")
+
+/** Why a fit ended; see RUNG_STOP_LIST. */
+typedef enum rung_stop {
+#define RUNG_STOP_ENUM(name, text, meaning) name, /**< See RUNG_STOP_LIST. */
+  RUNG_STOP_LIST(RUNG_STOP_ENUM)
+#undef RUNG_STOP_ENUM
+} rung_stop;
+
+/** Short text of a stop reason, for example "noise floor". */
+RUNG_API const char *rung_stop_text(rung_stop stop);
+/** A sentence about it. */
+RUNG_API const char *rung_stop_meaning(rung_stop stop);
+
+/** What a fit reports while it runs. */
+typedef struct rung_progress {
+  int stage;         /**< The stage in training, from 0. */
+  const char *doing; /**< What it does now, for people: "solving for the head". */
+  double fraction;   /**< Share of this stage's work that is done, 0..1; -1 where unknown. */
+  double seconds;    /**< Since the fit began. */
+  double best_error; /**< Relative L2 error on held-out points so far; 1 before any stage. */
+  const rung_stage_info *finished; /**< Not NULL right after a stage was kept. */
+  const char *note; /**< Not NULL: something to tell (a stage was not kept, and why). */
+} rung_progress;
+
+/** Called from time to time. @return 0 to go on, anything else to stop and keep the best model */
+typedef int (*rung_progress_fn)(void *user, const rung_progress *progress);
+
+/** Options of a fit; rung_fit_options_default() fills them. */
+typedef struct rung_fit_options {
+  rung_dtype precision;      /**< Working precision. Default RUNG_F64. */
+  rung_method method;        /**< Default RUNG_SEPARABLE. */
+  rung_minimiser minimiser;  /**< For RUNG_GRADIENT. Default RUNG_LBFGS. */
+  int stages;                /**< Most stages; 0 (default): as many as help. */
+  double target_error;       /**< Stop at this relative L2 error on held-out points. Default 0. */
+  double time;               /**< Seconds allowed; 0 (default): no limit. */
+  size_t memory;             /**< Bytes allowed for the library's memory; 0 (default): no limit. */
+  uint64_t seed;             /**< Default 1. */
+  double heldout;            /**< Share of a table's points held out, 0.02..0.5. Default 0.15. */
+  int64_t points;            /**< Points to sample from a function; 0 (default): chosen. */
+  int replace;               /**< rung_extend(): the stage to train anew; -1 (default): add. */
+  rung_progress_fn progress; /**< NULL (default) for none. */
+  void *progress_user;       /**< Passed to `progress`. */
+} rung_fit_options;
+
+/** The defaults. */
+RUNG_API rung_fit_options rung_fit_options_default(void);
+
+/** Computes the outputs at points: x [points][inputs], y [points][outputs], in `dtype`. */
+typedef rung_status (*rung_function)(void *user, rung_context *ctx, rung_dtype dtype,
+                                     int64_t points, const void *x, void *y);
+
+/** What is to be fitted: a table of points or a function on a box. */
+typedef struct rung_problem {
+  int inputs;                      /**< Number of inputs, >= 1. */
+  int outputs;                     /**< Number of outputs, >= 1. */
+  const char *const *input_names;  /**< NULL for x1, x2, ... */
+  const char *const *output_names; /**< NULL for y1, y2, ... */
+  int64_t points;                  /**< Table: number of rows. */
+  const void *x;                   /**< Table: [points][inputs], in the fit's precision. */
+  const void *y;                   /**< Table: [points][outputs], in the fit's precision. */
+  rung_function function;          /**< Function: not NULL; then `points`, `x`, `y` are unused. */
+  void *function_user;             /**< Passed to `function`. */
+  const double *low;               /**< Function: the box's lower ends. */
+  const double *high;              /**< Function: the box's upper ends. */
+} rung_problem;
+
+/** What a fit came to. */
+typedef struct rung_fit_result {
+  rung_stop stop;        /**< Why it ended. */
+  double training_error; /**< Relative L2 on the training points. */
+  double heldout_error;  /**< Relative L2 on held-out points. */
+  double max_error;      /**< Largest error on held-out points over the largest |y|. */
+  double noise;          /**< Estimated noise floor (RMS, absolute); 0 where none was seen. */
+  double seconds;        /**< Wall time. */
+  size_t planned_bytes;  /**< Memory that the plans stated. */
+  size_t peak_bytes;     /**< Memory that the library held at the most. */
+} rung_fit_result;
+
+/**
+ * Fits a model. The model belongs to `ctx`; a stopped or cancelled fit still gives the best model,
+ * with RUNG_OK. @param result may be NULL
+ * @return RUNG_E_DATA for constant or non-finite targets, or fewer rows than unknowns;
+ * RUNG_E_BUDGET where not even one stage fits the memory (the message names the least that does)
+ */
+RUNG_API rung_status rung_fit(rung_context *ctx, const rung_problem *problem,
+                              const rung_fit_options *options, rung_model **out,
+                              rung_fit_result *result);
+
+/** Adds stages to `model` (or trains stage `replace` anew) on the same or new data; the other
+ * stages keep their bits. The result is a new model. Options and errors as rung_fit(). */
+RUNG_API rung_status rung_extend(rung_context *ctx, const rung_model *model,
+                                 const rung_problem *problem, const rung_fit_options *options,
+                                 rung_model **out, rung_fit_result *result);
+
+/** Errors of a model on data. */
+typedef struct rung_evaluation {
+  int64_t points;      /**< Points compared. */
+  double relative_l2;  /**< Root of sum of squares of errors over that of the truth. */
+  double rms;          /**< Root mean square error. */
+  double max_error;    /**< Largest absolute error. */
+  double max_relative; /**< Largest absolute error over the largest |truth|. */
+  double r2;           /**< 1 - residual variance over variance; the least over outputs. */
+} rung_evaluation;
+
+/** Compares a model with a table or, on `points` random points (seeded), with a function. */
+RUNG_API rung_status rung_evaluate(rung_context *ctx, const rung_model *model,
+                                   const rung_problem *problem, int64_t points, uint64_t seed,
+                                   rung_evaluation *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,223 @@
+/**
+ * @file graph.h
+ * Programs as graphs: build, differentiate, compile to an arithmetic, run.
+ *
+ * A graph holds nodes; a node is an op applied to earlier nodes and has a fixed shape. Node
+ * functions return RUNG_NONE where something is wrong, and accept RUNG_NONE as an operand (they
+ * return it), so that an expression is checked once, at its end: the context holds the first error.
+ * Equal nodes (same op, operands and attributes) are one node. Arrays are dense and row-major.
+ */
+#ifndef RUNG_GRAPH_H
+#define RUNG_GRAPH_H
+
+#include "rung/base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define RUNG_MAX_RANK 6 /**< The most dimensions an array has. */
+
+/** The dimensions of an array; rank 0 is a scalar. */
+typedef struct rung_shape {
+  int rank;                   /**< 0..RUNG_MAX_RANK. */
+  int64_t dim[RUNG_MAX_RANK]; /**< Each >= 1; those past `rank` are 0. */
+} rung_shape;
+
+/** The number of elements: the product of the dimensions. */
+RUNG_API int64_t rung_shape_count(const rung_shape *shape);
+
+/** A graph under construction; belongs to a context. */
+typedef struct rung_graph rung_graph;
+
+/** A node of a graph: its number, or RUNG_NONE. */
+typedef int32_t rung_node;
+
+#define RUNG_NONE ((rung_node)-1) /**< No node: a failed or absent one. */
+
+/** Makes an empty graph. */
+RUNG_API rung_status rung_graph_create(rung_context *ctx, rung_graph **out);
+
+/** Releases a graph and its nodes; programs compiled from it stay valid. NULL is allowed. */
+RUNG_API void rung_graph_destroy(rung_graph *graph);
+
+/** The shape of a node; rank -1 for RUNG_NONE. */
+RUNG_API rung_shape rung_node_shape(const rung_graph *graph, rung_node node);
+
+/** The number of nodes so far. */
+RUNG_API int rung_graph_size(const rung_graph *graph);
+
+/** @name Leaves
+ * @{ */
+
+/** A value given at each run: its name (copied; for messages) and shape. */
+RUNG_API rung_node rung_input(rung_graph *g, const char *name, int rank, const int64_t *dims);
+/** A scalar known now, exact in every arithmetic that can hold it. */
+RUNG_API rung_node rung_constant(rung_graph *g, double value);
+/** A scalar known now to double-double; rounded where the arithmetic is narrower. */
+RUNG_API rung_node rung_constant_dd(rung_graph *g, rung_dd value);
+/** @} */
+
+/** @name Elementwise arithmetic
+ * Operands broadcast as in NumPy: shapes are aligned at their last dimension, and a dimension of 1
+ * stretches. Comparisons give 1 or 0.
+ * @{ */
+RUNG_API rung_node rung_add(rung_graph *g, rung_node a, rung_node b); /**< a + b */
+RUNG_API rung_node rung_sub(rung_graph *g, rung_node a, rung_node b); /**< a - b */
+RUNG_API rung_node rung_mul(rung_graph *g, rung_node a, rung_node b); /**< a * b */
+RUNG_API rung_node rung_div(rung_graph *g, rung_node a, rung_node b); /**< a / b */
+RUNG_API rung_node rung_min(rung_graph *g, rung_node a, rung_node b); /**< the smaller; a on ties */
+RUNG_API rung_node rung_max(rung_graph *g, rung_node a, rung_node b); /**< the larger; a on ties */
+RUNG_API rung_node rung_pow(rung_graph *g, rung_node a, rung_node b); /**< a^b, as C's pow */
+RUNG_API rung_node rung_powi(rung_graph *g, rung_node a,
+                             int exponent);                     /**< a^exponent by products */
+RUNG_API rung_node rung_neg(rung_graph *g, rung_node a);        /**< -a */
+RUNG_API rung_node rung_abs(rung_graph *g, rung_node a);        /**< |a|; derivative sign(a) */
+RUNG_API rung_node rung_sign(rung_graph *g, rung_node a);       /**< -1, 0 or 1 */
+RUNG_API rung_node rung_reciprocal(rung_graph *g, rung_node a); /**< 1 / a */
+RUNG_API rung_node rung_sqrt(rung_graph *g, rung_node a);       /**< square root */
+RUNG_API rung_node rung_exp(rung_graph *g, rung_node a);        /**< e^a */
+RUNG_API rung_node rung_log(rung_graph *g, rung_node a);        /**< natural logarithm */
+RUNG_API rung_node rung_sin(rung_graph *g, rung_node a);        /**< sine, radians */
+RUNG_API rung_node rung_cos(rung_graph *g, rung_node a);        /**< cosine, radians */
+RUNG_API rung_node rung_tan(rung_graph *g, rung_node a);        /**< tangent, radians */
+RUNG_API rung_node rung_atan(rung_graph *g, rung_node a);       /**< arc tangent, radians */
+RUNG_API rung_node rung_tanh(rung_graph *g, rung_node a);       /**< hyperbolic tangent */
+/** sech(a)^2 = tanh'(a), accurate for large |a| where 1 - tanh(a)^2 is not. */
+RUNG_API rung_node rung_sech2(rung_graph *g, rung_node a);
+RUNG_API rung_node rung_less(rung_graph *g, rung_node a, rung_node b);       /**< a < b */
+RUNG_API rung_node rung_less_equal(rung_graph *g, rung_node a, rung_node b); /**< a <= b */
+RUNG_API rung_node rung_equal(rung_graph *g, rung_node a, rung_node b);      /**< a == b */
+/** yes where condition is not 0, else no; the derivative flows through the chosen one. */
+RUNG_API rung_node rung_select(rung_graph *g, rung_node condition, rung_node yes, rung_node no);
+/** @} */
+
+/** @name Arrays
+ * Axes count from 0; negative ones from the end.
+ * @{ */
+
+/** How sums of products are accumulated. */
+typedef enum rung_accumulate {
+  RUNG_WORKING = 0,    /**< One fused multiply-add a term, in order. */
+  RUNG_COMPENSATED = 1 /**< As if in twice the precision, rounded once (Ogita, Rump, Oishi 2005,
+                            Dot2). In double-double the same as RUNG_WORKING. */
+} rung_accumulate;
+
+/** Matrix product over the last two axes, leading axes broadcast; either operand may be taken
+ * transposed (its last two axes swapped). */
+RUNG_API rung_node rung_matmul(rung_graph *g, rung_node a, rung_node b, int transpose_a,
+                               int transpose_b, rung_accumulate how);
+/** The sum over the axes whose bits are set in `axes` (bit 0 is axis 0), kept as 1 where `keep`.
+ * The order of summation is a fixed tree. */
+RUNG_API rung_node rung_sum(rung_graph *g, rung_node a, unsigned axes, int keep);
+/** The largest over axes, as rung_sum. Its derivative is shared among ties. */
+RUNG_API rung_node rung_reduce_max(rung_graph *g, rung_node a, unsigned axes, int keep);
+/** The smallest over axes, as rung_sum. Its derivative is shared among ties. */
+RUNG_API rung_node rung_reduce_min(rung_graph *g, rung_node a, unsigned axes, int keep);
+/** rung_sum divided by the number of elements summed. */
+RUNG_API rung_node rung_mean(rung_graph *g, rung_node a, unsigned axes, int keep);
+/** Repeats an array to a larger shape by the broadcasting rule. */
+RUNG_API rung_node rung_broadcast(rung_graph *g, rung_node a, int rank, const int64_t *dims);
+/** The same elements in row-major order under another shape; one dimension may be -1. */
+RUNG_API rung_node rung_reshape(rung_graph *g, rung_node a, int rank, const int64_t *dims);
+/** Axis i of the result is axis permutation[i] of `a`. */
+RUNG_API rung_node rung_transpose(rung_graph *g, rung_node a, const int *permutation);
+/** Elements start, start+step, ... (count of them) along an axis; step may be negative. */
+RUNG_API rung_node rung_slice(rung_graph *g, rung_node a, int axis, int64_t start, int64_t count,
+                              int64_t step);
+/** Zeros of length `length` along an axis with `a` laid at start, start+step, ...: the adjoint of
+ * rung_slice. */
+RUNG_API rung_node rung_pad(rung_graph *g, rung_node a, int axis, int64_t start, int64_t step,
+                            int64_t length);
+/** Joins arrays along an axis. @param count 1..16 */
+RUNG_API rung_node rung_concat(rung_graph *g, int count, const rung_node *parts, int axis);
+/** Rows of `a` along axis 0 by index: result[i...] = a[index[i...]]. Indices are whole numbers in
+ * the graph's arithmetic; one out of range makes the run fail with RUNG_E_DATA. */
+RUNG_API rung_node rung_gather(rung_graph *g, rung_node a, rung_node index);
+/** Zeros with `rows` rows, to which the rows of `a` are added by index: the adjoint of
+ * rung_gather; rows with the same index are added in order. */
+RUNG_API rung_node rung_scatter_add(rung_graph *g, rung_node a, rung_node index, int64_t rows);
+/** @} */
+
+/** @name Derivatives
+ * Derivatives are nodes of the same graph, so they can be differentiated again.
+ * @{ */
+
+/**
+ * Vector-Jacobian products (reverse mode): out[i] = sum over elements of `y` of
+ * cotangent * dy/dx[i], with the shape of x[i]. A scalar `y` may have cotangent RUNG_NONE: 1.
+ */
+RUNG_API rung_status rung_gradient(rung_graph *g, rung_node y, rung_node cotangent, int count,
+                                   const rung_node *x, rung_node *out);
+/** Jacobian-vector product (forward mode): the change of y[i] as each x[j] changes by tangent[j].
+ */
+RUNG_API rung_status rung_jvp(rung_graph *g, int count_x, const rung_node *x,
+                              const rung_node *tangent, int count_y, const rung_node *y,
+                              rung_node *out);
+/**
+ * Applies a computation to every row of arrays: the nodes `y`, built for one sample from leaves
+ * `sample[j]`, are rebuilt for the arrays `batch[j]`, whose shape is that of sample[j] behind one
+ * more dimension N at the front; out[i] has the shape of y[i] behind N. Everything else `y` depends
+ * on is shared among the samples. rung_gradient of one sample, mapped, is the per-sample Jacobian.
+ */
+RUNG_API rung_status rung_map(rung_graph *g, int count, const rung_node *sample,
+                              const rung_node *batch, int count_y, const rung_node *y,
+                              rung_node *out);
+/** Rebuilds `y` with nodes from[j] replaced by to[j] (of the same shape). */
+RUNG_API rung_status rung_substitute(rung_graph *g, int count, const rung_node *from,
+                                     const rung_node *to, int count_y, const rung_node *y,
+                                     rung_node *out);
+/** @} */
+
+/** @name Programs
+ * @{ */
+
+/** A graph compiled to an arithmetic: never changes, and may be run by several threads at once,
+ * each with its own context and workspace. */
+typedef struct rung_program rung_program;
+
+/** Settings of rung_compile(); rung_compile_options_default() fills them. */
+typedef struct rung_compile_options {
+  rung_dtype dtype;    /**< The arithmetic. Default RUNG_F64. */
+  size_t memory_limit; /**< Most bytes of workspace; 0 for no limit. Default 0. */
+} rung_compile_options;
+
+/** The defaults. */
+RUNG_API rung_compile_options rung_compile_options_default(void);
+
+/**
+ * Compiles what the outputs need. Inputs and outputs are numbered as given here.
+ * @return RUNG_E_ARGUMENT where an output depends on an input that is not listed;
+ * RUNG_E_BUDGET where the plan needs more than the limit (the message names the bytes).
+ */
+RUNG_API rung_status rung_compile(rung_graph *g, const rung_compile_options *options, int inputs,
+                                  const rung_node *input, int outputs, const rung_node *output,
+                                  rung_program **out);
+/** Releases a program. NULL is allowed. */
+RUNG_API void rung_program_destroy(rung_program *program);
+/** Bytes of workspace that a run takes: all of its memory beside inputs and outputs. */
+RUNG_API size_t rung_program_bytes(const rung_program *program);
+/** The number of kernel calls in a run, after fusion. */
+RUNG_API int rung_program_steps(const rung_program *program);
+
+/**
+ * Runs a program. Nothing is allocated.
+ * @param ctx the caller's context: errors, threads
+ * @param workspace rung_program_bytes() bytes, aligned to 64
+ * @param inputs arrays of the program's arithmetic (float, double or rung_dd), in the order given
+ * to rung_compile(); read only
+ * @param outputs likewise; written; may not overlap inputs or each other
+ */
+RUNG_API rung_status rung_program_run(const rung_program *program, rung_context *ctx,
+                                      void *workspace, const void *const *inputs,
+                                      void *const *outputs);
+/** Memory for a workspace from the context, aligned to 64; release it with rung_free(). */
+RUNG_API rung_status rung_alloc(rung_context *ctx, size_t bytes, void **out);
+/** Releases what the library handed out for the caller to keep. NULL is allowed. */
+RUNG_API void rung_free(rung_context *ctx, void *memory);
+/** @} */
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,96 @@
+/**
+ * @file op.h
+ * What an op is, for those who add one: in the library (one file in src/op and one line in
+ * src/op/list.h) or in their own program (examples/custom_op.c).
+ */
+#ifndef RUNG_OP_H
+#define RUNG_OP_H
+
+#include "rung/graph.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define RUNG_MAX_OPERANDS 16  /**< The most operands of a node. */
+#define RUNG_MAX_ATTRIBUTES 8 /**< The most whole-number attributes of a node. */
+
+/** What a node is applied with, beside its operands. */
+typedef struct rung_attributes {
+  int64_t i[RUNG_MAX_ATTRIBUTES]; /**< Whole numbers; the op gives them their meaning. */
+  rung_dd value;                  /**< A constant. */
+} rung_attributes;
+
+/** One call of a kernel. Elementwise kernels get `count` contiguous elements of every operand.
+ * Other kernels get whole arrays, do piece `piece` of `pieces`, and must give the same bits for any
+ * number of threads: a piece writes its own part of the output and reads none of the others'. */
+typedef struct rung_call {
+  int64_t count;               /**< Elements (elementwise), or elements of the output. */
+  void *out;                   /**< The result. */
+  const void *const *in;       /**< The operands. */
+  int operands;                /**< How many. */
+  const rung_attributes *attr; /**< The node's attributes. */
+  const rung_shape *out_shape; /**< Shape of the result (not for elementwise). */
+  const rung_shape *in_shape;  /**< Shapes of the operands (not for elementwise). */
+  int64_t piece;               /**< Which piece: 0..pieces-1. */
+  int64_t pieces;              /**< How many the plan has cut the op into. */
+  void *scratch;               /**< The piece's own scratch memory, as the op asked for. */
+  rung_isa isa;                /**< Instructions allowed. */
+} rung_call;
+
+/** Computes; returns RUNG_OK, or RUNG_E_DATA for operands it cannot take. */
+typedef rung_status (*rung_kernel)(const rung_call *call);
+
+/** Kernels of one arithmetic: the portable one is complete, faster ones (NULL where there is none)
+ * override it and give the same bits. */
+typedef struct rung_kernels {
+  rung_kernel portable; /**< Required. */
+  rung_kernel avx2;     /**< Or NULL. */
+  rung_kernel avx512;   /**< Or NULL. */
+} rung_kernels;
+
+/** An op. Static data: one per op, constant. */
+typedef struct rung_op {
+  const char *name; /**< For messages and listings. */
+  int operands;     /**< How many, or -1 for any. */
+  int elementwise;  /**< 1: result element i depends on operands' elements i alone; operands
+                         broadcast; `shape`, `jvp`, `vjp`, `map`, `plan` may be NULL. */
+  /** The result's shape, and checks on operands and attributes. */
+  rung_status (*shape)(rung_context *ctx, int operands, const rung_shape *in,
+                       const rung_attributes *attr, rung_shape *out);
+  /** Elementwise: d node / d operand `which`, as a node; RUNG_NONE where it is 0 everywhere. */
+  rung_node (*partial)(rung_graph *g, rung_node node, int which);
+  /** Others: the tangent of `node` as operand `which` changes by `tangent`; RUNG_NONE for 0. */
+  rung_node (*jvp)(rung_graph *g, rung_node node, int which, rung_node tangent);
+  /** Others: what `cotangent` of `node` gives operand `which`; RUNG_NONE for 0. */
+  rung_node (*vjp)(rung_graph *g, rung_node node, int which, rung_node cotangent);
+  /** Others: the node for operands `in`, of which those with mapped[j] have one more dimension at
+   * the front; the result has it too. NULL: rung_map() refuses the op. */
+  rung_node (*map)(rung_graph *g, rung_node node, const rung_node *in, const int *mapped,
+                   int64_t samples);
+  rung_kernels kernel[3]; /**< By rung_dtype. `portable` NULL: not available in that arithmetic. */
+  /** Others: how many pieces, and scratch bytes for each; NULL for one piece and no scratch. The
+   * cut depends on shapes alone. */
+  void (*plan)(rung_dtype dtype, const rung_shape *out, const rung_shape *in,
+               const rung_attributes *attr, int64_t *pieces, size_t *scratch);
+} rung_op;
+
+/** Applies an op. `op` must outlive graph and programs. @param attr NULL for zeros */
+RUNG_API rung_node rung_apply(rung_graph *g, const rung_op *op, int operands, const rung_node *in,
+                              const rung_attributes *attr);
+
+/** The op of a node (NULL for RUNG_NONE). */
+RUNG_API const rung_op *rung_node_op(const rung_graph *g, rung_node node);
+/** Operand `which` of a node, or RUNG_NONE. */
+RUNG_API rung_node rung_node_operand(const rung_graph *g, rung_node node, int which);
+/** The attributes of a node (NULL for RUNG_NONE). */
+RUNG_API const rung_attributes *rung_node_attributes(const rung_graph *g, rung_node node);
+/** The context of a graph. */
+RUNG_API rung_context *rung_graph_context(const rung_graph *g);
+/** Records an error for the caller of a node function, with a printf format. @return RUNG_NONE */
+RUNG_API rung_node rung_node_fail(rung_graph *g, rung_status status, const char *format, ...);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
