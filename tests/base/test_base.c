@@ -1,25 +1,8 @@
 /* Memory is counted and released; files are whole; random numbers do not depend on the order. */
-#include <cmocka.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
+#include "test.h"
+
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-
-#include "base/base.h"
-
-static int setup(void **state) {
-  return rung_context_create(NULL, (rung_context **)state) == RUNG_OK ? 0 : -1;
-}
-
-static int teardown(void **state) {
-  rung_context *ctx = *state;
-  size_t left = rung_memory_now(ctx);
-  rung_context_destroy(ctx);
-  return left == 0 ? 0 : -1;
-}
 
 static void memory_is_aligned_and_counted(void **state) {
   rung_context *ctx = *state;
@@ -115,12 +98,12 @@ static void every_piece_is_done_once(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(memory_is_aligned_and_counted, setup, teardown),
-      cmocka_unit_test_setup_teardown(impossible_sizes_are_refused, setup, teardown),
-      cmocka_unit_test_setup_teardown(files_come_back_whole, setup, teardown),
-      cmocka_unit_test_setup_teardown(text_grows_and_escapes, setup, teardown),
+      TEST(memory_is_aligned_and_counted),
+      TEST(impossible_sizes_are_refused),
+      TEST(files_come_back_whole),
+      TEST(text_grows_and_escapes),
       cmocka_unit_test(random_numbers_are_counted),
-      cmocka_unit_test_setup_teardown(every_piece_is_done_once, setup, teardown),
+      TEST(every_piece_is_done_once),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
