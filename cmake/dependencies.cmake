@@ -1,0 +1,11 @@
+# The libraries that Rung stands on, for its own build and, installed, for those who link the static
+# library. Sets RUNG_DEPENDENCIES.
+macro(rung_find_dependencies)
+  find_package(PkgConfig ${ARGV})
+  find_package(OpenMP ${ARGV} COMPONENTS C)
+  find_package(ZLIB ${ARGV})
+  if(PkgConfig_FOUND)
+    pkg_check_modules(RUNG_PACKAGES ${ARGV} IMPORTED_TARGET lapacke openblas kissfft-float libcyaml libcjson)
+  endif()
+  set(RUNG_DEPENDENCIES PkgConfig::RUNG_PACKAGES ZLIB::ZLIB OpenMP::OpenMP_C m)
+endmacro()
