@@ -1,0 +1,11 @@
+# Turns files into C arrays: cmake -DOUTPUT=FILE.c "-DFILES=name=path;name=path" -P embed.cmake
+set(text "/* Made by cmake/embed.cmake. */\n")
+foreach(entry ${FILES})
+  string(REGEX MATCH "^([a-z_]+)=(.+)$" matched "${entry}")
+  set(name ${CMAKE_MATCH_1})
+  file(READ "${CMAKE_MATCH_2}" hex HEX)
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
+  string(REGEX REPLACE "(0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,)" "\\1\n" bytes "${bytes}")
+  string(APPEND text "extern const unsigned char ${name}[];\nconst unsigned char ${name}[] = {${bytes}0};\n")
+endforeach()
+file(WRITE "${OUTPUT}" "${text}")

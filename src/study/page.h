@@ -1,0 +1,13 @@
+/* The files of src/study/page and the chart library, embedded when Rung is built
+ * (cmake/embed.cmake). Each ends with a 0 character. */
+#ifndef RG_PAGE_H
+#define RG_PAGE_H
+
+extern const char rg_page_html[];
+extern const char rg_page_style[];
+extern const char rg_page_script[];
+extern const char rg_page_chart_style[];
+extern const char rg_page_chart_script[];
+extern const char rg_page_chart_notice[];
+
+#endif
