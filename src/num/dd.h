@@ -1,0 +1,593 @@
+/* Functions of double-double (pairs of binary64) numbers. See docs/numbers.md: error bounds,
+ * ranges, and why these are our own: every instruction set and every exported model computes the
+ * same bits. Each function stands between marks, with the functions that it needs, for the writer
+ * of exported C. */
+#ifndef RG_DD_H
+#define RG_DD_H
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "num/f64.h"
+
+#ifdef RG_DD_ALONE
+/* begin rung_dd: */
+typedef struct rung_dd {
+  double hi, lo; /* the unevaluated sum hi + lo, |lo| <= ulp(hi) / 2 */
+} rung_dd;
+/* end rung_dd */
+#else
+#include "rung/base.h"
+#endif
+
+/* begin rg_make_dd: rung_dd */
+static inline rung_dd rg_make_dd(double hi, double lo) {
+  rung_dd r;
+  r.hi = hi;
+  r.lo = lo;
+  return r;
+}
+/* end rg_make_dd */
+
+/* begin rg_finish_dd: rg_make_dd rung_dd */
+/* hi + lo in normal form, |hi| >= |lo|; where that is not finite, `rough`, the result in plain
+ * double arithmetic, which says which infinity or NaN it is. */
+static inline rung_dd rg_finish_dd(double hi, double lo, double rough) {
+  double sum = hi + lo;
+  double rest = lo - (sum - hi);
+  int finite = fabs(sum) < (double)INFINITY;
+  return rg_make_dd(finite ? sum : rough, finite ? rest : 0.0);
+}
+/* end rg_finish_dd */
+
+/* begin rg_from_double_dd: rg_make_dd rung_dd */
+static inline rung_dd rg_from_double_dd(double a) {
+  return rg_make_dd(a, 0.0);
+}
+/* end rg_from_double_dd */
+
+/* begin rg_to_double_dd: rung_dd */
+static inline double rg_to_double_dd(rung_dd a) {
+  return a.hi;
+}
+/* end rg_to_double_dd */
+
+/* begin rg_from_dd_f64: rung_dd */
+static inline double rg_from_dd_f64(rung_dd a) {
+  return a.hi;
+}
+/* end rg_from_dd_f64 */
+
+/* begin rg_from_dd_f32: rung_dd */
+/* Rounded once: where hi is halfway between two floats, its last bit is first moved towards lo. */
+static inline float rg_from_dd_f32(rung_dd a) {
+  uint64_t bits;
+  memcpy(&bits, &a.hi, sizeof bits);
+  int up = (a.lo > 0.0) == (a.hi > 0.0);
+  uint64_t moved = up ? bits + 1u : bits - 1u;
+  bits = ((bits & UINT64_C(0xfffffff)) == UINT64_C(0x0) || a.lo == 0.0) ? bits : moved;
+  double odd;
+  memcpy(&odd, &bits, sizeof odd);
+  return (float)odd;
+}
+/* end rg_from_dd_f32 */
+
+/* begin rg_neg_dd: rg_make_dd rung_dd */
+static inline rung_dd rg_neg_dd(rung_dd a) {
+  return rg_make_dd(-a.hi, -a.lo);
+}
+/* end rg_neg_dd */
+
+/* begin rg_abs_dd: rg_make_dd rung_dd */
+static inline rung_dd rg_abs_dd(rung_dd a) {
+  double lo = a.hi < 0.0 ? -a.lo : a.lo;
+  return rg_make_dd(fabs(a.hi), lo);
+}
+/* end rg_abs_dd */
+
+/* begin rg_add_dd: rg_fast_sum_f64 rg_finish_dd rg_pair_f64 rg_two_sum_f64 rung_dd */
+/* Error at most 3 u^2 + 13 u^3 of the result, u = 2^-53 (AccurateDWPlusDW of Joldes, Muller,
+ * Popescu, ACM Trans. Math. Softw. 44, 2017). */
+static inline rung_dd rg_add_dd(rung_dd a, rung_dd b) {
+  rg_pair_f64 s = rg_two_sum_f64(a.hi, b.hi);
+  rg_pair_f64 t = rg_two_sum_f64(a.lo, b.lo);
+  rg_pair_f64 v = rg_fast_sum_f64(s.hi, s.lo + t.hi);
+  return rg_finish_dd(v.hi, t.lo + v.lo, s.hi);
+}
+/* end rg_add_dd */
+
+/* begin rg_sub_dd: rg_add_dd rg_neg_dd rung_dd */
+static inline rung_dd rg_sub_dd(rung_dd a, rung_dd b) {
+  return rg_add_dd(a, rg_neg_dd(b));
+}
+/* end rg_sub_dd */
+
+/* begin rg_mul_dd: rg_finish_dd rg_pair_f64 rg_two_prod_f64 rung_dd */
+/* Error at most 4 u^2 of the result (DWTimesDW3; the bound is of Muller and Rideau, ACM Trans.
+ * Math. Softw. 48, 2022). */
+static inline rung_dd rg_mul_dd(rung_dd a, rung_dd b) {
+  rg_pair_f64 p = rg_two_prod_f64(a.hi, b.hi);
+  double rest = fma(a.lo, b.hi, fma(a.hi, b.lo, a.lo * b.lo));
+  return rg_finish_dd(p.hi, p.lo + rest, p.hi);
+}
+/* end rg_mul_dd */
+
+/* begin rg_div_dd: rg_fast_sum_f64 rg_finish_dd rg_pair_f64 rg_two_sum_f64 rung_dd */
+/* The quotient of the leading parts and two corrections; the remainder of the first is exact. */
+static inline rung_dd rg_div_dd(rung_dd a, rung_dd b) {
+  double q = a.hi / b.hi;
+  double y = 1.0 / b.hi;
+  rg_pair_f64 rest = rg_two_sum_f64(fma(-q, b.hi, a.hi), fma(-q, b.lo, a.lo));
+  double q2 = rest.hi * y;
+  double rest2 = fma(-q2, b.lo, fma(-q2, b.hi, rest.hi) + rest.lo);
+  rg_pair_f64 sum = rg_fast_sum_f64(q, q2);
+  return rg_finish_dd(sum.hi, fma(rest2, y, sum.lo), q);
+}
+/* end rg_div_dd */
+
+/* begin rg_reciprocal_dd: rg_div_dd rg_make_dd rung_dd */
+static inline rung_dd rg_reciprocal_dd(rung_dd a) {
+  return rg_div_dd(rg_make_dd(1.0, 0.0), a);
+}
+/* end rg_reciprocal_dd */
+
+/* begin rg_sqrt_dd: rg_finish_dd rung_dd */
+/* Error at most 25/8 u^2 (SQRTDWtoDW; Lefevre, Louvet, Muller, Picot, Rideau, ACM Trans. Math.
+ * Softw. 49, 2023). */
+static inline rung_dd rg_sqrt_dd(rung_dd a) {
+  double root = sqrt(a.hi);
+  double rest = fma(-root, root, a.hi) + a.lo;
+  return rg_finish_dd(root, rest / (2.0 * root), root);
+}
+/* end rg_sqrt_dd */
+
+/* begin rg_muladd_dd: rg_add_dd rg_mul_dd rung_dd */
+static inline rung_dd rg_muladd_dd(rung_dd a, rung_dd b, rung_dd c) {
+  return rg_add_dd(rg_mul_dd(a, b), c);
+}
+/* end rg_muladd_dd */
+
+/* begin rg_less_dd: rg_make_dd rung_dd */
+static inline rung_dd rg_less_dd(rung_dd a, rung_dd b) {
+  int below = (a.hi < b.hi) | ((a.hi == b.hi) & (a.lo < b.lo));
+  return rg_make_dd(below ? 1.0 : 0.0, 0.0);
+}
+/* end rg_less_dd */
+
+/* begin rg_less_equal_dd: rg_make_dd rung_dd */
+static inline rung_dd rg_less_equal_dd(rung_dd a, rung_dd b) {
+  int below = (a.hi < b.hi) | ((a.hi == b.hi) & (a.lo <= b.lo));
+  return rg_make_dd(below ? 1.0 : 0.0, 0.0);
+}
+/* end rg_less_equal_dd */
+
+/* begin rg_equal_dd: rg_make_dd rung_dd */
+static inline rung_dd rg_equal_dd(rung_dd a, rung_dd b) {
+  int same = (a.hi == b.hi) & (a.lo == b.lo);
+  return rg_make_dd(same ? 1.0 : 0.0, 0.0);
+}
+/* end rg_equal_dd */
+
+/* begin rg_select_dd: rg_make_dd rung_dd */
+/* a where c is not 0, else b. */
+static inline rung_dd rg_select_dd(rung_dd c, rung_dd a, rung_dd b) {
+  return rg_make_dd(c.hi != 0.0 ? a.hi : b.hi, c.hi != 0.0 ? a.lo : b.lo);
+}
+/* end rg_select_dd */
+
+/* begin rg_min_dd: rg_make_dd rung_dd */
+/* NaN where either is NaN. */
+static inline rung_dd rg_min_dd(rung_dd a, rung_dd b) {
+  int first = (a.hi < b.hi) | ((a.hi == b.hi) & (a.lo < b.lo)) | (a.hi != a.hi);
+  return rg_make_dd(first ? a.hi : b.hi, first ? a.lo : b.lo);
+}
+/* end rg_min_dd */
+
+/* begin rg_max_dd: rg_make_dd rung_dd */
+static inline rung_dd rg_max_dd(rung_dd a, rung_dd b) {
+  int first = (a.hi > b.hi) | ((a.hi == b.hi) & (a.lo > b.lo)) | (a.hi != a.hi);
+  return rg_make_dd(first ? a.hi : b.hi, first ? a.lo : b.lo);
+}
+/* end rg_max_dd */
+
+/* begin rg_sign_dd: rg_make_dd rg_sign_f64 rung_dd */
+static inline rung_dd rg_sign_dd(rung_dd a) {
+  return rg_make_dd(rg_sign_f64(a.hi), 0.0);
+}
+/* end rg_sign_dd */
+
+/* begin rg_times_dd: rg_make_dd rung_dd */
+/* A product inside a series: not quite in normal form, error about 4 u^2, no care for infinity. */
+static inline rung_dd rg_times_dd(rung_dd a, rung_dd b) {
+  double p = a.hi * b.hi;
+  double rest = fma(a.lo, b.hi, fma(a.hi, b.lo, fma(a.hi, b.hi, -p)));
+  return rg_make_dd(p, rest);
+}
+/* end rg_times_dd */
+
+/* begin rg_plus_dd: rg_fast_sum_f64 rg_make_dd rg_pair_f64 rung_dd */
+/* A sum inside a series, |a| >= |b| or a = 0: not quite in normal form. */
+static inline rung_dd rg_plus_dd(rung_dd a, rung_dd b) {
+  rg_pair_f64 s = rg_fast_sum_f64(a.hi, b.hi);
+  return rg_make_dd(s.hi, s.lo + (a.lo + b.lo));
+}
+/* end rg_plus_dd */
+
+/* begin rg_step_dd: rg_make_dd rg_plus_dd rg_times_dd rung_dd */
+/* A step of Horner's scheme: c + x p with |c| >= |x p|. */
+static inline rung_dd rg_step_dd(rung_dd p, rung_dd x, double chi, double clo) {
+  return rg_plus_dd(rg_make_dd(chi, clo), rg_times_dd(x, p));
+}
+/* end rg_step_dd */
+
+/* begin rg_power_dd: */
+/* 2^k = first * second, each within the range of double; whole = k + 2046. */
+typedef struct rg_power_dd {
+  double first, second;
+} rg_power_dd;
+/* end rg_power_dd */
+
+/* begin rg_make_power_dd: rg_power_dd */
+static inline rg_power_dd rg_make_power_dd(uint64_t whole) {
+  uint64_t half = whole >> 1;
+  uint64_t bits1 = half << 52;
+  uint64_t bits2 = (whole - half) << 52;
+  rg_power_dd s;
+  memcpy(&s.first, &bits1, sizeof s.first);
+  memcpy(&s.second, &bits2, sizeof s.second);
+  return s;
+}
+/* end rg_make_power_dd */
+
+/* begin rg_expm1_part_dd: rg_fast_sum_f64 rg_make_dd rg_pair_f64 rg_plus_dd rg_step_dd
+ * rg_times_dd rg_two_sum_f64 rung_dd */
+/* x = k ln 2 + r, |r| <= ln(2)/2: returns e^r - 1 in normal form and k + 2046; |x| below 2000.
+ * ln 2 has three parts, of which k times the first two are exact. The series starts with doubles,
+ * where these suffice. */
+static inline rung_dd rg_expm1_part_dd(rung_dd x, uint64_t *whole) {
+  double t = fma(x.hi, 0x1.71547652b82fep0, 0x1.8p52);
+  double k = t - 0x1.8p52;
+  uint64_t bits;
+  memcpy(&bits, &t, sizeof bits);
+  *whole = bits - UINT64_C(0x4338000000000000) + 2046u;
+  rg_pair_f64 a = rg_two_sum_f64(fma(-k, 0x1.62e42fefa4p-1, x.hi), -k * -0x1.8432a1b0e2p-43);
+  rg_pair_f64 b = rg_two_sum_f64(a.hi, x.lo);
+  rg_pair_f64 f = rg_fast_sum_f64(b.hi, b.lo + fma(-k, -0x1.8cff81a12a17ep-85, a.lo));
+  rung_dd r = rg_make_dd(f.hi, f.lo);
+  double q = 0x1.e5dd275a79fa5p-62;
+  q = fma(q, r.hi, 0x1.2fb3e0e70918ap-57);
+  q = fma(q, r.hi, 0x1.68277391a9979p-53);
+  q = fma(q, r.hi, 0x1.952c5d58e8d8cp-49);
+  q = fma(q, r.hi, 0x1.ae7f3e75b3093p-45);
+  q = fma(q, r.hi, 0x1.ae7f3e769fee1p-41);
+  q = fma(q, r.hi, 0x1.93974a8c07983p-37);
+  rung_dd p = rg_make_dd(q, 0.0);
+  p = rg_step_dd(p, r, 0x1.6124613a868c6p-33, 0x1.6523e7fb3438fp-89);
+  p = rg_step_dd(p, r, 0x1.1eed8eff8d898p-29, -0x1.286ce4f8cfbc6p-84);
+  p = rg_step_dd(p, r, 0x1.ae64567f544e4p-26, -0x1.0f23a8513e9bbp-83);
+  p = rg_step_dd(p, r, 0x1.27e4fb7789f5cp-22, 0x1.cbb39dee5c227p-76);
+  p = rg_step_dd(p, r, 0x1.71de3a556c734p-19, -0x1.c16c16cb6723bp-73);
+  p = rg_step_dd(p, r, 0x1.a01a01a01a01ap-16, 0x1.a01a22208a9cbp-76);
+  p = rg_step_dd(p, r, 0x1.a01a01a01a01ap-13, 0x1.a01a5b0372bd8p-73);
+  p = rg_step_dd(p, r, 0x1.6c16c16c16c17p-10, -0x1.f49f49f4a66ep-65);
+  p = rg_step_dd(p, r, 0x1.1111111111111p-7, 0x1.11111110e9cap-63);
+  p = rg_step_dd(p, r, 0x1.5555555555555p-5, 0x1.5555555555556p-59);
+  p = rg_step_dd(p, r, 0x1.5555555555555p-3, 0x1.555555555555ap-57);
+  p = rg_step_dd(p, r, 0x1p-1, -0x1.1p-506);
+  rung_dd value = rg_plus_dd(r, rg_times_dd(rg_times_dd(p, r), r));
+  f = rg_fast_sum_f64(value.hi, value.lo);
+  return rg_make_dd(f.hi, f.lo);
+}
+/* end rg_expm1_part_dd */
+
+/* begin rg_exp_dd: rg_expm1_part_dd rg_fast_sum_f64 rg_make_dd rg_make_power_dd rg_pair_f64
+ * rg_plus_dd rg_power_dd rung_dd */
+static inline rung_dd rg_exp_dd(rung_dd x) {
+  int inside = fabs(x.hi) < 800.0;
+  double hi = x.hi > 800.0 ? 800.0 : x.hi;
+  hi = hi < -800.0 ? -800.0 : hi;
+  uint64_t whole;
+  rung_dd m = rg_expm1_part_dd(rg_make_dd(hi, inside ? x.lo : 0.0), &whole);
+  rg_power_dd s = rg_make_power_dd(whole);
+  rung_dd one = rg_make_dd(1.0, 0.0);
+  m = rg_plus_dd(one, m);
+  rg_pair_f64 n = rg_fast_sum_f64(m.hi, m.lo);
+  double value = n.hi * s.first * s.second;
+  double rest = n.lo * s.first * s.second;
+  return rg_make_dd(value, fabs(value) < (double)INFINITY ? rest : 0.0);
+}
+/* end rg_exp_dd */
+
+/* begin rg_log_dd: rg_add_dd rg_div_dd rg_fast_sum_f64 rg_make_dd rg_make_power_dd rg_pair_f64
+ * rg_plus_dd rg_power_dd rg_step_dd rg_times_dd rg_two_sum_f64 rung_dd */
+/* x = 2^k m, s = (m - 1)/(m + 1): log(m) = 2 s + s^3 L(s^2), |s| < 0.172; k ln 2 in three parts. */
+static inline rung_dd rg_log_dd(rung_dd x) {
+  double tiny = x.hi < 0x1p-900 ? 1.0 : 0.0;
+  double up = tiny != 0.0 ? 0x1p200 : 1.0;
+  double yhi = x.hi * up;
+  double ylo = x.lo * up;
+  uint64_t bits;
+  memcpy(&bits, &yhi, sizeof bits);
+  bits += UINT64_C(0x3ff0000000000000) - UINT64_C(0x3fe6a09e667f3bcd);
+  uint64_t exponent = bits >> 52;
+  uint64_t kbits = exponent | UINT64_C(0x4330000000000000);
+  bits = (bits & UINT64_C(0xfffffffffffff)) + UINT64_C(0x3fe6a09e667f3bcd);
+  double k, m;
+  memcpy(&k, &kbits, sizeof k);
+  memcpy(&m, &bits, sizeof m);
+  k = (k - (0x1p52 + 1023.0)) - tiny * 200.0;
+  rg_power_dd down = rg_make_power_dd(2046u + 1023u - exponent); /* 2^-k */
+  double ml = ylo * down.first * down.second;
+  rg_pair_f64 f = rg_two_sum_f64(m - 1.0, ml); /* m - 1 is exact */
+  rg_pair_f64 g = rg_fast_sum_f64(1.0, m);
+  g = rg_fast_sum_f64(g.hi, g.lo + ml);
+  rung_dd s = rg_div_dd(rg_make_dd(f.hi, f.lo), rg_make_dd(g.hi, g.lo));
+  rung_dd z = rg_times_dd(s, s);
+  double q = 0x1.4698379d26a95p-4;
+  q = fma(q, z.hi, 0x1.13fc33374745bp-4);
+  q = fma(q, z.hi, 0x1.2fcd654ac1583p-4);
+  q = fma(q, z.hi, 0x1.47aa0bf1d0ac5p-4);
+  q = fma(q, z.hi, 0x1.642ca223e0b0ap-4);
+  rung_dd p = rg_make_dd(q, 0.0);
+  p = rg_step_dd(p, z, 0x1.861860f5df0efp-4, 0x1.2caf59a1c6c33p-59);
+  p = rg_step_dd(p, z, 0x1.af286bcc267f6p-4, -0x1.28c20b2b542cbp-58);
+  p = rg_step_dd(p, z, 0x1.e1e1e1e1dc8f9p-4, 0x1.9472119658aa9p-58);
+  p = rg_step_dd(p, z, 0x1.111111111115fp-3, 0x1.e84c315d930bap-58);
+  p = rg_step_dd(p, z, 0x1.3b13b13b13b13p-3, 0x1.3b99769b38d3ep-57);
+  p = rg_step_dd(p, z, 0x1.745d1745d1746p-3, -0x1.71d7bd43686dcp-58);
+  p = rg_step_dd(p, z, 0x1.c71c71c71c71cp-3, 0x1.c71bd274b69acp-57);
+  p = rg_step_dd(p, z, 0x1.2492492492492p-2, 0x1.2492493928ecap-56);
+  p = rg_step_dd(p, z, 0x1.999999999999ap-2, -0x1.999999999bb31p-56);
+  p = rg_step_dd(p, z, 0x1.5555555555555p-1, 0x1.5555555555556p-55);
+  rung_dd u = rg_plus_dd(rg_make_dd(2.0 * s.hi, 2.0 * s.lo), rg_times_dd(rg_times_dd(p, z), s));
+  rg_pair_f64 h = rg_fast_sum_f64(k * 0x1.62e42fefa4p-1, k * -0x1.8432a1b0e2p-43); /* exact */
+  h = rg_fast_sum_f64(h.hi, fma(k, -0x1.8cff81a12a17ep-85, h.lo));
+  rg_pair_f64 n = rg_fast_sum_f64(u.hi, u.lo);
+  rung_dd value = rg_add_dd(rg_make_dd(h.hi, h.lo), rg_make_dd(n.hi, n.lo));
+  double rough = x.hi < 0.0 ? (double)NAN : x.hi; /* NaN, infinity */
+  rough = x.hi == 0.0 ? -(double)INFINITY : rough;
+  int usual = (x.hi > 0.0) & (x.hi < (double)INFINITY);
+  return rg_make_dd(usual ? value.hi : rough, usual ? value.lo : 0.0);
+}
+/* end rg_log_dd */
+
+/* begin rg_angle_dd: rung_dd */
+typedef struct rg_angle_dd {
+  rung_dd rest;      /* the number less the nearest multiple of pi/2 */
+  uint64_t quadrant; /* the multiple in its two lowest bits */
+} rg_angle_dd;
+/* end rg_angle_dd */
+
+/* begin rg_reduce_dd: rg_angle_dd rg_make_dd rg_pair_f64 rg_two_prod_f64 rg_two_sum_f64 rung_dd */
+/* Cody and Waite with pi/2 = p1 + ... + p5, exact to 2^-267. The terms of x - k pi/2 are added with
+ * their errors, three times over (VecSum of Ogita, Rump, Oishi, SIAM J. Sci. Comput. 26, 2005),
+ * since nearly all of them can cancel. Beyond 2^45 the rest is NaN. */
+static inline rg_angle_dd rg_reduce_dd(rung_dd x) {
+  double inside = fabs(x.hi) <= 0x1p45 ? x.hi : (double)NAN;
+  double t = fma(inside, 0x1.45f306dc9c883p-1, 0x1.8p52);
+  double k = t - 0x1.8p52;
+  rg_pair_f64 p2 = rg_two_prod_f64(-k, 0x1.1a62633145c07p-54);
+  rg_pair_f64 p3 = rg_two_prod_f64(-k, -0x1.f1976b7ed8fbcp-110);
+  rg_pair_f64 p4 = rg_two_prod_f64(-k, 0x1.4cf98e804177dp-164);
+  rg_pair_f64 a =
+      rg_two_sum_f64(fma(-k, 0x1.921fb54442d18p0, inside), p2.hi); /* the first term is exact */
+  rg_pair_f64 b = rg_two_sum_f64(a.hi, x.lo);
+  rg_pair_f64 c = rg_two_sum_f64(p2.lo, p3.hi);
+  rg_pair_f64 d = rg_two_sum_f64(p3.lo, p4.hi);
+  double end = fma(-k, 0x1.31d89cd9128a5p-218, p4.lo);
+  rg_pair_f64 e = rg_two_sum_f64(a.lo, b.lo);
+  rg_pair_f64 f = rg_two_sum_f64(e.hi, c.hi);
+  rg_pair_f64 g = rg_two_sum_f64(c.lo, d.hi);
+  rg_pair_f64 h = rg_two_sum_f64(e.lo, f.lo);
+  rg_pair_f64 i = rg_two_sum_f64(h.hi, g.hi);
+  double low = ((d.lo + end) + (g.lo + h.lo)) + i.lo;
+  rg_pair_f64 top = rg_two_sum_f64(b.hi, f.hi);
+  rg_pair_f64 mid = rg_two_sum_f64(top.lo, i.hi);
+  top = rg_two_sum_f64(top.hi, mid.hi);
+  mid = rg_two_sum_f64(mid.lo, low);
+  rg_pair_f64 m2 = rg_two_sum_f64(top.lo, mid.hi);
+  top = rg_two_sum_f64(top.hi, m2.hi);
+  rg_angle_dd r;
+  rg_pair_f64 n = rg_two_sum_f64(top.hi, top.lo + (m2.lo + mid.lo));
+  r.rest = rg_make_dd(n.hi, n.lo);
+  memcpy(&r.quadrant, &t, sizeof r.quadrant);
+  return r;
+}
+/* end rg_reduce_dd */
+
+/* begin rg_sin_series_dd: rg_fast_sum_f64 rg_make_dd rg_pair_f64 rg_plus_dd rg_step_dd
+ * rg_times_dd rung_dd */
+/* sin(r) = r (1 + z p(z)), z = r^2. */
+static inline rung_dd rg_sin_series_dd(rung_dd r) {
+  rung_dd z = rg_times_dd(r, r);
+  double q = -0x1.73f4612dc02fcp-75;
+  q = fma(q, z.hi, 0x1.71b7542d90ac4p-66);
+  q = fma(q, z.hi, -0x1.2f49b3ba80d17p-57);
+  rung_dd p = rg_make_dd(q, 0.0);
+  p = rg_step_dd(p, z, 0x1.952c7702afd63p-49, -0x1.838fa07c9ddb8p-104);
+  p = rg_step_dd(p, z, -0x1.ae7f3e733b635p-41, 0x1.f20c034d2f48fp-96);
+  p = rg_step_dd(p, z, 0x1.6124613a86d09p-33, 0x1.2981fa5ab9fa3p-89);
+  p = rg_step_dd(p, z, -0x1.ae64567f544e4p-26, 0x1.c0d5424f216ffp-80);
+  p = rg_step_dd(p, z, 0x1.71de3a556c734p-19, -0x1.c1550adbec62dp-73);
+  p = rg_step_dd(p, z, -0x1.a01a01a01a01ap-13, -0x1.a01a00e64ff85p-73);
+  p = rg_step_dd(p, z, 0x1.1111111111111p-7, 0x1.111111111056p-63);
+  p = rg_step_dd(p, z, -0x1.5555555555555p-3, -0x1.5555555555555p-57);
+  rung_dd value = rg_plus_dd(r, rg_times_dd(rg_times_dd(p, z), r));
+  rg_pair_f64 n = rg_fast_sum_f64(value.hi, value.lo);
+  return rg_make_dd(n.hi, n.lo);
+}
+/* end rg_sin_series_dd */
+
+/* begin rg_cos_series_dd: rg_fast_sum_f64 rg_make_dd rg_pair_f64 rg_plus_dd rg_step_dd
+ * rg_times_dd rung_dd */
+/* cos(r) = 1 + z p(z), z = r^2. */
+static inline rung_dd rg_cos_series_dd(rung_dd r) {
+  rung_dd z = rg_times_dd(r, r);
+  double q = 0x1.efeb602dfdf32p-80;
+  q = fma(q, z.hi, -0x1.0ce265b70849fp-70);
+  q = fma(q, z.hi, 0x1.e542b91eb8034p-62);
+  q = fma(q, z.hi, -0x1.6827863b40cd6p-53);
+  rung_dd p = rg_make_dd(q, 0.0);
+  p = rg_step_dd(p, z, 0x1.ae7f3e733b5f6p-45, -0x1.5f53936e9d0a8p-99);
+  p = rg_step_dd(p, z, -0x1.93974a8c07c9dp-37, 0x1.c7d96974dd211p-91);
+  p = rg_step_dd(p, z, 0x1.1eed8eff8d898p-29, -0x1.2b52f73165d79p-83);
+  p = rg_step_dd(p, z, -0x1.27e4fb7789f5cp-22, -0x1.cbbbef0f3c5cfp-76);
+  p = rg_step_dd(p, z, 0x1.a01a01a01a01ap-16, 0x1.a01a0025c8768p-76);
+  p = rg_step_dd(p, z, -0x1.6c16c16c16c17p-10, 0x1.f49f49f4a0e21p-65);
+  p = rg_step_dd(p, z, 0x1.5555555555555p-5, 0x1.5555555555554p-59);
+  p = rg_step_dd(p, z, -0x1p-1, 0x1.81af1b6ba20a2p-120);
+  rung_dd value = rg_plus_dd(rg_make_dd(1.0, 0.0), rg_times_dd(p, z));
+  rg_pair_f64 n = rg_fast_sum_f64(value.hi, value.lo);
+  return rg_make_dd(n.hi, n.lo);
+}
+/* end rg_cos_series_dd */
+
+/* begin rg_turn_dd: rg_angle_dd rg_cos_series_dd rg_make_dd rg_reduce_dd rg_sin_series_dd rung_dd
+ * */
+/* sin(x + turn pi/2). */
+static inline rung_dd rg_turn_dd(rung_dd x, uint64_t turn) {
+  rg_angle_dd a = rg_reduce_dd(x);
+  uint64_t quadrant = a.quadrant + turn;
+  rung_dd s = rg_sin_series_dd(a.rest);
+  rung_dd c = rg_cos_series_dd(a.rest);
+  int odd = (quadrant & 1u) != 0;
+  double sign = (quadrant & 2u) != 0 ? -1.0 : 1.0;
+  double hi = sign * (odd ? c.hi : s.hi);
+  double lo = sign * (odd ? c.lo : s.lo);
+  return rg_make_dd(hi, hi == hi ? lo : 0.0);
+}
+/* end rg_turn_dd */
+
+/* begin rg_sin_dd: rg_make_dd rg_turn_dd rung_dd */
+static inline rung_dd rg_sin_dd(rung_dd x) {
+  rung_dd value = rg_turn_dd(x, 0);
+  return rg_make_dd(x.hi == 0.0 ? x.hi : value.hi, value.lo);
+}
+/* end rg_sin_dd */
+
+/* begin rg_cos_dd: rg_turn_dd rung_dd */
+static inline rung_dd rg_cos_dd(rung_dd x) {
+  return rg_turn_dd(x, 1);
+}
+/* end rg_cos_dd */
+
+/* begin rg_tan_dd: rg_angle_dd rg_cos_series_dd rg_div_dd rg_make_dd rg_reduce_dd
+ * rg_sin_series_dd rung_dd */
+static inline rung_dd rg_tan_dd(rung_dd x) {
+  rg_angle_dd a = rg_reduce_dd(x);
+  rung_dd s = rg_sin_series_dd(a.rest);
+  rung_dd c = rg_cos_series_dd(a.rest);
+  int odd = (a.quadrant & 1u) != 0;
+  rung_dd n = rg_make_dd(odd ? -c.hi : s.hi, odd ? -c.lo : s.lo);
+  rung_dd d = rg_make_dd(odd ? s.hi : c.hi, odd ? s.lo : c.lo);
+  rung_dd value = rg_div_dd(n, d);
+  return rg_make_dd(x.hi == 0.0 ? x.hi : value.hi, value.lo);
+}
+/* end rg_tan_dd */
+
+/* begin rg_atan_dd: rg_angle_dd rg_atan_f64 rg_cos_series_dd rg_finish_dd rg_make_dd rg_mul_dd
+ * rg_reduce_dd rg_sin_series_dd rg_sub_dd rung_dd */
+/* y = atan(x.hi) in double, then atan(x) = y + atan((x - tan y) / (1 + x tan y)), whose argument is
+ * so small that it is its own arctangent. */
+static inline rung_dd rg_atan_dd(rung_dd x) {
+  double limit = 0x1p120; /* pi/2 to all digits */
+  int inside = fabs(x.hi) < limit;
+  double huge = x.hi > 0.0 ? limit : -limit;
+  huge = x.hi == x.hi ? huge : x.hi;
+  rung_dd a = rg_make_dd(inside ? x.hi : huge, inside ? x.lo : 0.0);
+  double y = rg_atan_f64(a.hi);
+  rg_angle_dd angle = rg_reduce_dd(rg_make_dd(y, 0.0));
+  rung_dd p = rg_sin_series_dd(angle.rest);
+  rung_dd q = rg_cos_series_dd(angle.rest);
+  int turned = fabs(y) > 0x1.921fb54442d18p-1;
+  double sign = y > 0.0 ? 1.0 : -1.0;
+  rung_dd s = rg_make_dd(turned ? sign * q.hi : p.hi, turned ? sign * q.lo : p.lo);
+  rung_dd c = rg_make_dd(turned ? -sign * p.hi : q.hi, turned ? -sign * p.lo : q.lo);
+  rung_dd n = rg_sub_dd(rg_mul_dd(a, c), s);
+  double d = c.hi + a.hi * s.hi;
+  rung_dd value = rg_finish_dd(y, n.hi / d, y);
+  return rg_make_dd(x.hi == 0.0 ? x.hi : value.hi, value.lo);
+}
+/* end rg_atan_dd */
+
+/* begin rg_expm1_dd: rg_expm1_part_dd rg_fast_sum_f64 rg_make_dd rg_make_power_dd rg_pair_f64
+ * rg_power_dd rung_dd */
+/* e^u - 1 for u <= 0. */
+static inline rung_dd rg_expm1_dd(rung_dd u) {
+  uint64_t whole;
+  rung_dd m = rg_expm1_part_dd(u, &whole);
+  rg_power_dd s = rg_make_power_dd(whole);
+  double scale = s.first * s.second;
+  rg_pair_f64 base = rg_fast_sum_f64(-1.0, scale); /* 2^k - 1 */
+  rg_pair_f64 sum = rg_fast_sum_f64(base.hi, scale * m.hi);
+  rg_pair_f64 e = rg_fast_sum_f64(sum.hi, sum.lo + fma(scale, m.lo, base.lo));
+  return rg_make_dd(e.hi, e.lo);
+}
+/* end rg_expm1_dd */
+
+/* begin rg_tanh_dd: rg_abs_dd rg_add_dd rg_div_dd rg_expm1_dd rg_make_dd rg_neg_dd rung_dd */
+/* With e = exp(-2|x|) - 1: tanh|x| = -e / (2 + e). */
+static inline rung_dd rg_tanh_dd(rung_dd x) {
+  rung_dd a = rg_abs_dd(x);
+  int large = a.hi >= 40.0; /* 1 to all digits */
+  rung_dd u = rg_make_dd(large ? -80.0 : -2.0 * a.hi, large ? 0.0 : -2.0 * a.lo);
+  rung_dd e = rg_expm1_dd(u);
+  rung_dd value = rg_div_dd(rg_neg_dd(e), rg_add_dd(rg_make_dd(2.0, 0.0), e));
+  double sign = copysign(1.0, x.hi);
+  double hi = copysign(large ? 1.0 : value.hi, x.hi);
+  return rg_make_dd(hi, large ? 0.0 : sign * value.lo);
+}
+/* end rg_tanh_dd */
+
+/* begin rg_sech2_dd: rg_abs_dd rg_add_dd rg_div_dd rg_expm1_part_dd rg_fast_sum_f64 rg_make_dd
+ * rg_make_power_dd rg_mul_dd rg_pair_f64 rg_plus_dd rg_power_dd rung_dd */
+/* 4 e / (1 + e)^2 with e = exp(-2|x|) = 2^k m. */
+static inline rung_dd rg_sech2_dd(rung_dd x) {
+  rung_dd a = rg_abs_dd(x);
+  int large = a.hi > 400.0;
+  rung_dd u = rg_make_dd(large ? -800.0 : -2.0 * a.hi, large ? 0.0 : -2.0 * a.lo);
+  uint64_t whole;
+  rung_dd m = rg_plus_dd(rg_make_dd(1.0, 0.0), rg_expm1_part_dd(u, &whole));
+  rg_pair_f64 n = rg_fast_sum_f64(m.hi, m.lo);
+  rg_power_dd s = rg_make_power_dd(whole);
+  double scale = s.first * s.second;
+  rung_dd d = rg_add_dd(rg_make_dd(1.0, 0.0), rg_make_dd(scale * n.hi, scale * n.lo));
+  rung_dd q = rg_div_dd(rg_make_dd(4.0 * n.hi, 4.0 * n.lo), rg_mul_dd(d, d));
+  return rg_make_dd(q.hi * s.first * s.second, q.lo * s.first * s.second);
+}
+/* end rg_sech2_dd */
+
+/* begin rg_pow_dd: rg_abs_dd rg_exp_dd rg_is_whole_f64 rg_log_dd rg_make_dd rg_mul_dd
+ * rg_pow_special_f64 rung_dd */
+/* exp(b log|a|): the relative error grows as |b log|a||, see docs/numbers.md. */
+static inline rung_dd rg_pow_dd(rung_dd a, rung_dd b) {
+  rung_dd value = rg_exp_dd(rg_mul_dd(b, rg_log_dd(rg_abs_dd(a))));
+  int beside = (fabs(a.hi) == 1.0) & (a.lo != 0.0); /* not 1, whatever hi says */
+  double ahi = beside ? a.hi * ((a.lo > 0.0) == (a.hi > 0.0) ? 1.5 : 0.5) : a.hi;
+  double size = fabs(b.hi);
+  int whole = rg_is_whole_f64(size) & rg_is_whole_f64(fabs(b.lo));
+  int odd = whole & (rg_is_whole_f64(0.5 * size) != rg_is_whole_f64(0.5 * fabs(b.lo)));
+  double like = odd ? copysign(3.0, b.hi) : copysign(2.0, b.hi); /* the same for a sign */
+  like = whole ? like : copysign(2.5, b.hi);
+  like = ((size == (double)INFINITY) | (size == 0.0) | (b.hi != b.hi)) ? b.hi : like;
+  double hi = rg_pow_special_f64(ahi, like, value.hi);
+  double lo = (hi == value.hi) ? value.lo : 0.0;
+  return rg_make_dd(hi, hi == -value.hi ? -value.lo : lo);
+}
+/* end rg_pow_dd */
+
+/* begin rg_powi_dd: rg_make_dd rg_mul_dd rg_reciprocal_dd rung_dd */
+static inline rung_dd rg_powi_dd(rung_dd a, int n) {
+  unsigned left = n < 0 ? 0u - (unsigned)n : (unsigned)n;
+  rung_dd value = rg_make_dd(1.0, 0.0);
+  for (; left != 0; left >>= 1) {
+    rung_dd product = rg_mul_dd(value, a);
+    value = (left & 1u) != 0 ? product : value;
+    a = rg_mul_dd(a, a);
+  }
+  return n < 0 ? rg_reciprocal_dd(value) : value;
+}
+/* end rg_powi_dd */
+
+#endif
