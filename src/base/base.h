@@ -23,9 +23,14 @@ struct rung_context {
 };
 
 /* Records the error and returns `status`, so that `return rg_fail(...)` is the idiom. The first
- * error of a call stays: callers add no second message on the way out. */
-rung_status rg_fail(rung_context *ctx, rung_status status, const char *format, ...)
+ * error of a call stays: callers add no second message on the way out. A macro, so that compilers
+ * and checkers see that what comes back is the status, not success. */
+#define rg_fail(ctx, status, ...) (rg_record_error(ctx, status, __VA_ARGS__), rg_status_of(status))
+void rg_record_error(rung_context *ctx, rung_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+static inline rung_status rg_status_of(rung_status status) {
+  return status;
+}
 
 /* RUNG_E_MEMORY with the size in the message. */
 rung_status rg_fail_memory(rung_context *ctx, size_t bytes);

@@ -87,13 +87,12 @@ void rung_clear_error(rung_context *ctx) {
   ctx->message[0] = 0;
 }
 
-rung_status rg_fail(rung_context *ctx, rung_status status, const char *format, ...) {
+void rg_record_error(rung_context *ctx, rung_status status, const char *format, ...) {
   va_list args;
   va_start(args, format);
   ctx->status = status;
   vsnprintf(ctx->message, sizeof ctx->message, format, args);
   va_end(args);
-  return status;
 }
 
 rung_status rg_fail_memory(rung_context *ctx, size_t bytes) {

@@ -394,7 +394,7 @@ static rung_status fill_template(report *r) {
     while (i < count &&
            !(strlen(parts[i].name) == length && memcmp(parts[i].name, open + 2, length) == 0))
       i++;
-    if (i == count)
+    if (!close || i == count)
       return rg_fail(r->ctx, RUNG_E_INTERNAL, "the template of the report names an unknown part");
     parts[i].add(r);
     rest = close + 2;
