@@ -12,6 +12,11 @@
 extern "C" {
 #endif
 
+#define RUNG_RUN_RECIPE "recipe.yaml" /**< In a run's folder: what was asked for. */
+#define RUNG_RUN_LOG "log.jsonl"      /**< In a run's folder: events, one JSON object a line. */
+#define RUNG_RUN_MODEL "model.safetensors" /**< In a run's folder: the best model so far. */
+#define RUNG_RUN_REPORT "report.html"      /**< In a run's folder: made by rung_run_report(). */
+
 /** What `rung fit` is asked to do. Strings belong to the recipe; change them with
  * rung_recipe_set(). */
 typedef struct rung_recipe rung_recipe;

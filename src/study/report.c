@@ -414,11 +414,11 @@ static rung_status join(rung_context *ctx, const char *folder, const char *name,
 
 static rung_status read_run(report *r, const char *folder) {
   char *path = NULL;
-  RG_TRY(join(r->ctx, folder, "log.jsonl", &path));
+  RG_TRY(join(r->ctx, folder, RUNG_RUN_LOG, &path));
   rung_status status = rg_run_log_read(r->ctx, path, &r->log);
   rg_free(r->ctx, path);
   if (status != RUNG_OK) return status;
-  RG_TRY(join(r->ctx, folder, "recipe.yaml", &path));
+  RG_TRY(join(r->ctx, folder, RUNG_RUN_RECIPE, &path));
   size_t length;
   status = rg_read_file(r->ctx, path, RECIPE_LIMIT, &r->recipe, &length);
   rg_free(r->ctx, path);
@@ -431,7 +431,7 @@ static rung_status write_report(report *r, const char *folder) {
   RG_TRY(read_run(r, folder));
   RG_TRY(fill_template(r));
   char *path = NULL;
-  RG_TRY(join(r->ctx, folder, "report.html", &path));
+  RG_TRY(join(r->ctx, folder, RUNG_RUN_REPORT, &path));
   rung_status status = rg_write_file(r->ctx, path, r->page.data, r->page.length);
   rg_free(r->ctx, path);
   return status;
