@@ -1,0 +1,24 @@
+#!/bin/sh
+# docs.sh: what the pages say about files holds. Relative links lead somewhere; every line of a C
+# block stands in an example or in the library.
+set -eu
+failed=0
+for page in *.md docs/*.md examples/*/README.md; do
+  [ -f "$page" ] || continue
+  for link in $(grep -o '](\([^)#]*\)' "$page" | sed 's/^](//' | grep -v '^[a-z]*:' || true); do
+    [ -e "$(dirname "$page")/$link" ] || {
+      echo "$page: the link $link leads nowhere"
+      failed=1
+    }
+  done
+done
+quoted=$(cat docs/*.md | awk '/^```c$/ { inside = 1; next } /^```/ { inside = 0 } inside && NF')
+said=$(cat examples/*/*.c src/*/*.c)
+unsaid=$(printf '%s\n' "$quoted" | while IFS= read -r line; do
+  printf '%s\n' "$said" | grep -qxF -e "$line" || printf '%s\n' "$line"
+done)
+if [ -n "$unsaid" ]; then
+  printf 'in the docs, but in no example or source:\n%s\n' "$unsaid"
+  failed=1
+fi
+exit $failed
