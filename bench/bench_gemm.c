@@ -9,8 +9,6 @@
 #include "base/base.h"
 #include "kernel/gemm.h"
 
-void openblas_set_num_threads(int threads);
-
 enum { ROUNDS = 9, CHAINS = 20 };
 static const double SLICE = 0.01; /* seconds of one measurement */
 

@@ -45,8 +45,12 @@ INLINE vector_f32 fms_f32(vector_f32 x, vector_f32 y, vector_f32 z) {
 /* 24 sums, 2 vectors of B and one of A: 27 registers; 8 chains would hide the latency. */
 #define TILES(X)                                                                                   \
   WIDTHS_8(X, 1)                                                                                   \
-  WIDTHS_8(X, 2) WIDTHS_8(X, 3) WIDTHS_4(X, 4) WIDTHS_4(X, 5) WIDTHS_4(X, 6) WIDTHS_3(X, 7)        \
-      WIDTHS_3(X, 8) WIDTHS_2(X, 9) WIDTHS_2(X, 10) WIDTHS_2(X, 11) WIDTHS_2(X, 12)
+  WIDTHS_8(X, 2)                                                                                   \
+  WIDTHS_8(X, 3)                                                                                   \
+  WIDTHS_4(X, 4)                                                                                   \
+  WIDTHS_4(X, 5)                                                                                   \
+  WIDTHS_4(X, 6)                                                                                   \
+  WIDTHS_3(X, 7) WIDTHS_3(X, 8) WIDTHS_2(X, 9) WIDTHS_2(X, 10) WIDTHS_2(X, 11) WIDTHS_2(X, 12)
 #define ROWS 12
 #define WIDTHS                                                                                     \
   { 8, 8, 8, 4, 4, 4, 3, 3, 2, 2, 2, 2 }
@@ -109,8 +113,12 @@ INLINE vector_f64 fms_f64(vector_f64 x, vector_f64 y, vector_f64 z) {
 /* 24 sums, 2 vectors of B and one of A: 27 registers; 8 chains would hide the latency. */
 #define TILES(X)                                                                                   \
   WIDTHS_8(X, 1)                                                                                   \
-  WIDTHS_8(X, 2) WIDTHS_8(X, 3) WIDTHS_4(X, 4) WIDTHS_4(X, 5) WIDTHS_4(X, 6) WIDTHS_3(X, 7)        \
-      WIDTHS_3(X, 8) WIDTHS_2(X, 9) WIDTHS_2(X, 10) WIDTHS_2(X, 11) WIDTHS_2(X, 12)
+  WIDTHS_8(X, 2)                                                                                   \
+  WIDTHS_8(X, 3)                                                                                   \
+  WIDTHS_4(X, 4)                                                                                   \
+  WIDTHS_4(X, 5)                                                                                   \
+  WIDTHS_4(X, 6)                                                                                   \
+  WIDTHS_3(X, 7) WIDTHS_3(X, 8) WIDTHS_2(X, 9) WIDTHS_2(X, 10) WIDTHS_2(X, 11) WIDTHS_2(X, 12)
 #define ROWS 12
 #define WIDTHS                                                                                     \
   { 8, 8, 8, 4, 4, 4, 3, 3, 2, 2, 2, 2 }
