@@ -36,6 +36,7 @@ typedef struct rung_call {
   int64_t pieces;              /**< How many the plan has cut the op into. */
   void *scratch;               /**< The piece's own scratch memory, as the op asked for. */
   rung_isa isa;                /**< Instructions allowed. */
+  rung_dtype dtype;            /**< The arithmetic. */
 } rung_call;
 
 /** Computes; returns RUNG_OK, or RUNG_E_DATA for operands it cannot take. */
@@ -54,7 +55,8 @@ typedef struct rung_op {
   const char *name; /**< For messages and listings. */
   int operands;     /**< How many, or -1 for any. */
   int elementwise;  /**< 1: result element i depends on operands' elements i alone; operands
-                         broadcast; `shape`, `jvp`, `vjp`, `map`, `plan` may be NULL. */
+                         broadcast; `jvp`, `vjp`, `map`, `plan` are unused, and without
+                            `shape` the result has the operands' common shape. */
   /** The result's shape, and checks on operands and attributes. */
   rung_status (*shape)(rung_context *ctx, int operands, const rung_shape *in,
                        const rung_attributes *attr, rung_shape *out);
@@ -68,6 +70,9 @@ typedef struct rung_op {
    * the front; the result has it too. NULL: rung_map() refuses the op. */
   rung_node (*map)(rung_graph *g, rung_node node, const rung_node *in, const int *mapped,
                    int64_t samples);
+  /** Others: where the result is a contiguous part of operand 0 as it lies in memory, the first
+   * element's index there, else -1; then nothing is computed. NULL: never. */
+  int64_t (*view)(const rung_shape *out, const rung_shape *in, const rung_attributes *attr);
   rung_kernels kernel[3]; /**< By rung_dtype. `portable` NULL: not available in that arithmetic. */
   /** Others: how many pieces, and scratch bytes for each; NULL for one piece and no scratch. The
    * cut depends on shapes alone. */

@@ -94,6 +94,10 @@ void rg_log(rung_context *ctx, const char *format, ...) __attribute__((format(pr
 void rg_parallel(rung_context *ctx, int64_t pieces, void (*fn)(void *arg, int64_t piece),
                  void *arg);
 
+/* The same on at most `slots` threads; `slot` < slots tells fn which scratch memory is its own. */
+void rg_parallel_slots(rung_context *ctx, int slots, int64_t pieces,
+                       void (*fn)(void *arg, int64_t piece, int slot), void *arg);
+
 /* Random numbers: Philox4x64-10 (Salmon et al., SC 2011) keyed by (seed, purpose), counted by
  * index: the value of an index does not depend on the order in which it is asked for. */
 double rg_uniform(uint64_t seed, uint64_t purpose, uint64_t index); /* in (0, 1), 53 bits */

@@ -1,0 +1,314 @@
+/* From nodes to steps: what is needed, views, fusion of elementwise ops, order, places, steps. */
+#include <string.h>
+
+#include "graph/compile.h"
+
+rung_compile_options rung_compile_options_default(void) {
+  return (rung_compile_options){.dtype = RUNG_F64};
+}
+
+static bool is_leaf(const rg_node *node) {
+  return node->op == &rg_op_input || node->op == &rg_op_constant;
+}
+
+/* Every node gets its root (itself, or the node it is a view of) and the offset there. */
+static void find_views(rg_compiler *c) {
+  for (int i = 0; i < c->g->size; i++) {
+    const rg_node *node = &c->g->node[i];
+    c->info[i] = (rg_node_info){.root = i, .unit = -1, .last_user = -1, .output = -1};
+    if (!c->need[i] || !node->op->view) continue;
+    int64_t at = node->op->view(&node->shape, &c->g->node[node->in[0]].shape, &node->attr);
+    if (at < 0) continue;
+    const rg_node_info *of = &c->info[node->in[0]];
+    c->info[i].root = of->root;
+    c->info[i].view_offset = of->view_offset + at;
+  }
+}
+
+bool rg_is_computed(const rg_compiler *c, int i) {
+  return c->need[i] && c->info[i].root == i && !is_leaf(&c->g->node[i]);
+}
+
+static rung_status check_inputs(rg_compiler *c, int inputs, const rung_node *input) {
+  for (int i = 0; i < inputs; i++) {
+    if (input[i] < 0 || input[i] >= c->g->size || c->g->node[input[i]].op != &rg_op_input)
+      return rg_fail(c->ctx, RUNG_E_ARGUMENT, "compile: input %d is not an input node", i);
+    c->info[input[i]].place = (rg_place){.space = RG_INPUT, .index = i};
+    c->info[input[i]].placed = true;
+  }
+  for (int i = 0; i < c->g->size; i++)
+    if (c->need[i] && c->g->node[i].op == &rg_op_input && !c->info[i].placed)
+      return rg_fail(c->ctx, RUNG_E_ARGUMENT,
+                     "compile: an output depends on the input \"%s\", which is not listed",
+                     c->g->node[i].name);
+  return RUNG_OK;
+}
+
+/* Constants lie in one array of the program's arithmetic. */
+static rung_status lay_constants(rg_compiler *c) {
+  size_t size = rung_dtype_size(c->program->dtype), count = 0;
+  for (int i = 0; i < c->g->size; i++)
+    if (c->need[i] && c->g->node[i].op == &rg_op_constant) count++;
+  char *at = c->program->constants = rg_alloc(c->ctx, count, size);
+  if (!at) return RUNG_E_MEMORY;
+  for (int i = 0; i < c->g->size; i++) {
+    if (!c->need[i] || c->g->node[i].op != &rg_op_constant) continue;
+    rung_dd value = c->g->node[i].attr.value;
+    if (c->program->dtype == RUNG_DD)
+      memcpy(at, &value, size);
+    else if (c->program->dtype == RUNG_F64)
+      memcpy(at, &value.hi, size);
+    else
+      *(float *)at = rg_from_dd_f32(value);
+    c->info[i].place =
+        (rg_place){.space = RG_CONSTANT, .offset = (size_t)(at - (char *)c->program->constants)};
+    c->info[i].placed = true;
+    at += size;
+  }
+  return RUNG_OK;
+}
+
+/* Units in an order in which operands come first: depth first from the outputs, so that what is
+ * computed is soon used. Recursion depth would be the graph's: an explicit stack instead. */
+static rung_status order_units(rg_compiler *c, int outputs, const rung_node *output) {
+  typedef struct frame {
+    int unit, node, operand;
+  } frame;
+  frame *stack = rg_alloc(c->ctx, (size_t)c->units + 1, sizeof *stack);
+  bool *seen = rg_calloc(c->ctx, (size_t)c->units + 1, sizeof *seen);
+  rung_status status = stack && seen ? RUNG_OK : RUNG_E_MEMORY;
+  for (int o = 0; status == RUNG_OK && o < outputs; o++) {
+    int top = 0, first = c->info[c->info[output[o]].root].unit;
+    if (first < 0 || seen[first]) continue;
+    seen[first] = true;
+    stack[top++] = (frame){first, c->unit[first].first, 0};
+    while (top > 0) {
+      frame *f = &stack[top - 1];
+      if (f->node < 0) {
+        c->unit[f->unit].position = c->ordered;
+        c->order[c->ordered++] = f->unit;
+        top--;
+      } else if (f->operand == c->g->node[f->node].operands) {
+        f->node = c->info[f->node].next;
+        f->operand = 0;
+      } else {
+        int unit = c->info[c->info[c->g->node[f->node].in[f->operand++]].root].unit;
+        if (unit < 0 || seen[unit]) continue;
+        seen[unit] = true;
+        stack[top++] = (frame){unit, c->unit[unit].first, 0};
+      }
+    }
+  }
+  rg_free(c->ctx, stack);
+  rg_free(c->ctx, seen);
+  return status;
+}
+
+/* When each array is made and last used, and which need memory. */
+static void find_lifetimes(rg_compiler *c, int outputs, const rung_node *output) {
+  for (int i = 0; i < c->g->size; i++) {
+    if (!rg_is_computed(c, i)) continue;
+    rg_node_info *info = &c->info[i];
+    info->born = info->died = c->unit[info->unit].position;
+    info->stored = !c->g->node[i].op->elementwise;
+  }
+  for (int i = 0; i < c->g->size; i++) {
+    if (!rg_is_computed(c, i)) continue;
+    int position = c->unit[c->info[i].unit].position;
+    for (int j = 0; j < c->g->node[i].operands; j++) {
+      rg_node_info *of = &c->info[c->info[c->g->node[i].in[j]].root];
+      if (of->died < position) of->died = position;
+      if (of->unit != c->info[i].unit) of->stored = true;
+    }
+  }
+  for (int o = 0; o < outputs; o++) {
+    rg_node_info *of = &c->info[c->info[output[o]].root];
+    of->stored = true;
+    if (output[o] == c->info[output[o]].root && of->output < 0 && of->unit >= 0) {
+      of->output = o; /* computed right where the caller wants it */
+      of->place = (rg_place){.space = RG_OUTPUT, .index = o};
+      of->placed = true;
+    } else {
+      of->died = c->ordered; /* copied at the end */
+    }
+  }
+}
+
+/* Arrays by falling size, each at the lowest offset where no array of an overlapping life lies. */
+static rung_status place_arrays(rg_compiler *c) {
+  size_t size = rung_dtype_size(c->program->dtype);
+  int count = 0;
+  int *array = rg_alloc(c->ctx, (size_t)c->g->size, sizeof *array);
+  if (!array) return RUNG_E_MEMORY;
+  for (int i = 0; i < c->g->size; i++) {
+    rg_node_info *info = &c->info[i];
+    if (!rg_is_computed(c, i) || !info->stored || info->placed) continue;
+    info->bytes = ((size_t)rung_shape_count(&c->g->node[i].shape) * size + RG_ALIGN - 1) /
+                  RG_ALIGN * RG_ALIGN;
+    int at = count++;
+    for (; at > 0 && c->info[array[at - 1]].bytes < info->bytes; at--) array[at] = array[at - 1];
+    array[at] = i;
+  }
+  for (int k = 0; k < count; k++) {
+    rg_node_info *info = &c->info[array[k]];
+    size_t offset = 0;
+    for (bool moved = true; moved;) {
+      moved = false;
+      for (int l = 0; l < k; l++) {
+        const rg_node_info *other = &c->info[array[l]];
+        if (other->died < info->born || info->died < other->born) continue;
+        if (other->place.offset >= offset + info->bytes ||
+            offset >= other->place.offset + other->bytes)
+          continue;
+        offset = other->place.offset + other->bytes;
+        moved = true;
+      }
+    }
+    info->place = (rg_place){.space = RG_WORKSPACE, .offset = offset};
+    info->placed = true;
+    if (offset + info->bytes > c->program->arena_bytes)
+      c->program->arena_bytes = offset + info->bytes;
+  }
+  rg_free(c->ctx, array);
+  return RUNG_OK;
+}
+
+rg_place rg_place_of(const rg_compiler *c, int node) {
+  rg_place place = c->info[c->info[node].root].place;
+  place.offset += (size_t)c->info[node].view_offset * rung_dtype_size(c->program->dtype);
+  return place;
+}
+
+static rung_status kernel_step(rg_compiler *c, int i, rg_step *step) {
+  const rg_node *node = &c->g->node[i];
+  *step = (rg_step){.name = node->op->name,
+                    .count = rung_shape_count(&node->shape),
+                    .pieces = 1,
+                    .kernels = node->op->kernel[c->program->dtype],
+                    .operands = node->operands,
+                    .out = rg_place_of(c, i),
+                    .out_shape = node->shape,
+                    .attr = node->attr};
+  if (!step->kernels.portable)
+    return rg_fail(c->ctx, RUNG_E_UNSUPPORTED, "compile: %s has no kernel for %s precision",
+                   node->op->name, rung_dtype_name(c->program->dtype));
+  for (int j = 0; j < node->operands; j++) {
+    step->in[j] = rg_place_of(c, node->in[j]);
+    step->in_shape[j] = c->g->node[node->in[j]].shape;
+  }
+  if (node->op->plan)
+    node->op->plan(c->program->dtype, &step->out_shape, step->in_shape, &step->attr, &step->pieces,
+                   &step->scratch);
+  step->work = step->pieces > 1 ? 1e9 : 0;
+  return RUNG_OK;
+}
+
+/* Outputs that are not computed in their place: leaves, views, and nodes asked for twice. */
+static void copy_step(rg_compiler *c, rung_node node, int output, rg_step *step) {
+  *step = (rg_step){.name = "copy",
+                    .count = rung_shape_count(&c->g->node[node].shape),
+                    .pieces = 1,
+                    .kernels = {.portable = rg_copy_kernel},
+                    .operands = 1,
+                    .out = {.space = RG_OUTPUT, .index = output}};
+  step->in[0] = rg_place_of(c, node);
+}
+
+static rung_status make_steps(rg_compiler *c, int outputs, const rung_node *output) {
+  rung_program *p = c->program;
+  p->step = rg_calloc(c->ctx, (size_t)(c->ordered + outputs), sizeof *p->step);
+  if (!p->step) return RUNG_E_MEMORY;
+  for (int k = 0; k < c->ordered; k++) {
+    int first = c->unit[c->order[k]].first;
+    rg_step *step = &p->step[p->steps++];
+    RG_TRY(c->g->node[first].op->elementwise ? rg_group_step(c, c->order[k], step)
+                                             : kernel_step(c, first, step));
+  }
+  for (int o = 0; o < outputs; o++)
+    if (c->info[c->info[output[o]].root].output != o || output[o] != c->info[output[o]].root)
+      copy_step(c, output[o], o, &p->step[p->steps++]);
+  int64_t most_pieces = 1;
+  for (int i = 0; i < p->steps; i++) {
+    if (p->step[i].scratch > p->slot_bytes) p->slot_bytes = p->step[i].scratch;
+    if (p->step[i].pieces > most_pieces) most_pieces = p->step[i].pieces;
+  }
+  p->slot_bytes = (p->slot_bytes + RG_ALIGN - 1) / RG_ALIGN * RG_ALIGN;
+  p->slots = rung_threads(c->ctx) < most_pieces ? rung_threads(c->ctx) : (int)most_pieces;
+  return RUNG_OK;
+}
+
+static rung_status compile(rg_compiler *c, int inputs, const rung_node *input, int outputs,
+                           const rung_node *output, size_t limit) {
+  size_t size = (size_t)c->g->size;
+  c->need = rg_calloc(c->ctx, size, sizeof *c->need);
+  c->info = rg_alloc(c->ctx, size, sizeof *c->info);
+  c->unit = rg_alloc(c->ctx, size, sizeof *c->unit);
+  c->order = rg_alloc(c->ctx, size, sizeof *c->order);
+  if (!c->need || !c->info || !c->unit || !c->order) return RUNG_E_MEMORY;
+  rg_mark_needed(c->g, outputs, output, c->need);
+  find_views(c);
+  RG_TRY(check_inputs(c, inputs, input));
+  RG_TRY(lay_constants(c));
+  RG_TRY(rg_make_units(c));
+  RG_TRY(order_units(c, outputs, output));
+  find_lifetimes(c, outputs, output);
+  RG_TRY(place_arrays(c));
+  RG_TRY(make_steps(c, outputs, output));
+  size_t bytes = rung_program_bytes(c->program);
+  if (limit && bytes > limit)
+    return rg_fail(c->ctx, RUNG_E_BUDGET,
+                   "compile: the plan needs %zu bytes of workspace, but the limit is %zu", bytes,
+                   limit);
+  return RUNG_OK;
+}
+
+rung_status rung_compile(rung_graph *g, const rung_compile_options *options, int inputs,
+                         const rung_node *input, int outputs, const rung_node *output,
+                         rung_program **out) {
+  rung_compile_options defaults = rung_compile_options_default();
+  if (!options) options = &defaults;
+  *out = NULL;
+  for (int i = 0; i < outputs; i++)
+    if (output[i] < 0 || output[i] >= g->size)
+      return g->ctx->status != RUNG_OK && output[i] == RUNG_NONE
+                 ? g->ctx->status
+                 : rg_fail(g->ctx, RUNG_E_ARGUMENT, "compile: output %d is not a node", i);
+  rung_program *program = rg_calloc(g->ctx, 1, sizeof *program);
+  if (!program) return RUNG_E_MEMORY;
+  program->ctx = g->ctx;
+  program->dtype = options->dtype;
+  program->inputs = inputs;
+  program->outputs = outputs;
+  rg_compiler c = {.ctx = g->ctx, .g = g, .program = program};
+  rung_status status = compile(&c, inputs, input, outputs, output, options->memory_limit);
+  rg_free(g->ctx, c.need);
+  rg_free(g->ctx, c.info);
+  rg_free(g->ctx, c.unit);
+  rg_free(g->ctx, c.order);
+  if (status == RUNG_OK)
+    *out = program;
+  else
+    rung_program_destroy(program);
+  return status;
+}
+
+void rung_program_destroy(rung_program *program) {
+  if (!program) return;
+  for (int i = 0; program->step && i < program->steps; i++) {
+    rg_free(program->ctx, program->step[i].instruction);
+    rg_free(program->ctx, program->step[i].operand);
+    rg_free(program->ctx, program->step[i].load);
+  }
+  rg_free(program->ctx, program->step);
+  rg_free(program->ctx, program->constants);
+  rg_free(program->ctx, program);
+}
+
+size_t rung_program_bytes(const rung_program *program) {
+  size_t bytes = program->arena_bytes + (size_t)program->slots * program->slot_bytes;
+  return bytes ? bytes : RG_ALIGN;
+}
+
+int rung_program_steps(const rung_program *program) {
+  return program->steps;
+}

@@ -1,0 +1,181 @@
+/* Runs a program: steps in order, pieces of a step on the context's threads. */
+#include <stdatomic.h>
+#include <string.h>
+
+#include "graph/program.h"
+
+/* Below this many estimated operations a step is done by the calling thread alone. */
+#define WORTH_THREADS 100000.0
+
+typedef struct run {
+  const rung_program *program;
+  rung_context *ctx;
+  const rg_step *step;
+  char *workspace;
+  const void *const *inputs;
+  void *const *outputs;
+  atomic_int status;
+} run;
+
+static char *resolve(const run *r, const rg_place *place) {
+  switch (place->space) {
+  case RG_INPUT:
+    return (char *)r->inputs[place->index] + place->offset;
+  case RG_OUTPUT:
+    return (char *)r->outputs[place->index] + place->offset;
+  case RG_CONSTANT:
+    return (char *)r->program->constants + place->offset;
+  case RG_WORKSPACE:
+  default:
+    return r->workspace + place->offset;
+  }
+}
+
+static char *scratch_of(const run *r, int slot) {
+  return r->workspace + r->program->arena_bytes + (size_t)slot * r->program->slot_bytes;
+}
+
+static rung_kernel choose(const rung_kernels *kernels, rung_isa isa) {
+  if (isa >= RUNG_ISA_AVX512 && kernels->avx512) return kernels->avx512;
+  if (isa >= RUNG_ISA_AVX2 && kernels->avx2) return kernels->avx2;
+  return kernels->portable;
+}
+
+static void keep_status(run *r, rung_status status) {
+  if (status != RUNG_OK) atomic_store(&r->status, (int)status);
+}
+
+#define FILL(type)                                                                                 \
+  do {                                                                                             \
+    type *to = (type *)out, value = *(const type *)from;                                           \
+    for (int64_t i = 0; i < count; i++) to[i] = value;                                             \
+  } while (0)
+
+static void fill(rung_dtype dtype, char *out, const char *from, int64_t count) {
+  if (dtype == RUNG_F32)
+    FILL(float);
+  else if (dtype == RUNG_F64)
+    FILL(double);
+  else
+    FILL(rung_dd);
+}
+
+/* Elements start .. start+count-1 of the broadcast array, run by run of its last dimension. */
+static void load_tile(rung_dtype dtype, const rg_load *load, const char *array, int64_t start,
+                      int64_t count, char *out) {
+  size_t size = rung_dtype_size(dtype);
+  int last = load->rank - 1;
+  int64_t index[RUNG_MAX_RANK], rest = start, from = 0;
+  for (int i = last; i >= 0; i--) {
+    index[i] = rest % load->dim[i];
+    rest /= load->dim[i];
+    from += index[i] * load->stride[i];
+  }
+  while (count > 0) {
+    int64_t length = load->dim[last] - index[last];
+    if (length > count) length = count;
+    if (load->stride[last])
+      memcpy(out, array + (size_t)from * size, (size_t)length * size);
+    else
+      fill(dtype, out, array + (size_t)from * size, length);
+    out += (size_t)length * size;
+    count -= length;
+    from += length * load->stride[last];
+    index[last] += length;
+    for (int i = last; i > 0 && index[i] == load->dim[i]; i--) {
+      from += load->stride[i - 1] - load->dim[i] * load->stride[i];
+      index[i] = 0;
+      index[i - 1]++;
+    }
+  }
+}
+
+static void run_tile(run *r, char *registers, int64_t start, int64_t count) {
+  const rg_step *step = r->step;
+  rung_dtype dtype = r->program->dtype;
+  size_t size = rung_dtype_size(dtype), bytes = (size_t)step->tile * size;
+  size_t begin = (size_t)start * size;
+  for (int i = 0; i < step->loads; i++) {
+    const rg_load *load = &step->load[i];
+    if (load->rank > 0) /* scalars have been laid before the first tile */
+      load_tile(dtype, load, resolve(r, &load->place), start, count,
+                registers + (size_t)load->reg * bytes);
+  }
+  for (int i = 0; i < step->instructions; i++) {
+    const rg_instruction *instruction = &step->instruction[i];
+    const void *in[RUNG_MAX_OPERANDS];
+    for (int j = 0; j < instruction->operands; j++) {
+      const rg_slot *slot = &step->operand[instruction->first_operand + j];
+      in[j] =
+          slot->reg >= 0 ? registers + (size_t)slot->reg * bytes : resolve(r, &slot->place) + begin;
+    }
+    const rg_slot *out = &instruction->out;
+    rung_call call = {.count = count,
+                      .out = out->reg >= 0 ? registers + (size_t)out->reg * bytes
+                                           : resolve(r, &out->place) + begin,
+                      .in = in,
+                      .operands = instruction->operands,
+                      .attr = &instruction->attr,
+                      .pieces = 1,
+                      .isa = r->ctx->isa,
+                      .dtype = dtype};
+    keep_status(r, choose(&instruction->kernels, r->ctx->isa)(&call));
+  }
+}
+
+static void run_group(void *arg, int64_t piece, int slot) {
+  run *r = arg;
+  const rg_step *step = r->step;
+  char *registers = scratch_of(r, slot);
+  size_t bytes = (size_t)step->tile * rung_dtype_size(r->program->dtype);
+  int64_t tiles = (step->count + step->tile - 1) / step->tile;
+  int64_t first = tiles * piece / step->pieces, end = tiles * (piece + 1) / step->pieces;
+  for (int i = 0; i < step->loads; i++) {
+    const rg_load *load = &step->load[i];
+    if (load->rank == 0)
+      fill(r->program->dtype, registers + (size_t)load->reg * bytes, resolve(r, &load->place),
+           step->tile);
+  }
+  for (int64_t t = first; t < end; t++) {
+    int64_t start = t * step->tile, left = step->count - start;
+    run_tile(r, registers, start, left < step->tile ? left : step->tile);
+  }
+}
+
+static void run_kernel(void *arg, int64_t piece, int slot) {
+  run *r = arg;
+  const rg_step *step = r->step;
+  const void *in[RUNG_MAX_OPERANDS];
+  for (int j = 0; j < step->operands; j++) in[j] = resolve(r, &step->in[j]);
+  rung_call call = {.count = step->count,
+                    .out = resolve(r, &step->out),
+                    .in = in,
+                    .operands = step->operands,
+                    .attr = &step->attr,
+                    .out_shape = &step->out_shape,
+                    .in_shape = step->in_shape,
+                    .piece = piece,
+                    .pieces = step->pieces,
+                    .scratch = scratch_of(r, slot),
+                    .isa = r->ctx->isa,
+                    .dtype = r->program->dtype};
+  keep_status(r, choose(&step->kernels, r->ctx->isa)(&call));
+}
+
+rung_status rung_program_run(const rung_program *program, rung_context *ctx, void *workspace,
+                             const void *const *inputs, void *const *outputs) {
+  run r = {
+      .program = program, .ctx = ctx, .workspace = workspace, .inputs = inputs, .outputs = outputs};
+  if ((uintptr_t)workspace % RG_ALIGN)
+    return rg_fail(ctx, RUNG_E_ARGUMENT, "run: the workspace is not aligned to %d bytes", RG_ALIGN);
+  for (int i = 0; i < program->steps; i++) {
+    const rg_step *step = r.step = &program->step[i];
+    int slots = step->work < WORTH_THREADS ? 1 : program->slots;
+    rg_parallel_slots(ctx, slots, step->pieces, step->instructions ? run_group : run_kernel, &r);
+    rung_status status = (rung_status)atomic_load(&r.status);
+    if (status != RUNG_OK)
+      return rg_fail(ctx, status, "%s: refused the values of its operands (an index out of range?)",
+                     step->name);
+  }
+  return RUNG_OK;
+}

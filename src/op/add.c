@@ -1,0 +1,18 @@
+/* a + b; derivatives 1, 1. */
+#include "op/kernels.h"
+
+RG_BINARY(add, rg_add)
+
+static rung_node partial(rung_graph *g, rung_node node, int which) {
+  (void)node, (void)which;
+  return rung_constant(g, 1);
+}
+
+static const rung_op op = {
+    .name = "add", .operands = 2, .elementwise = 1, .partial = partial, .kernel = RG_TABLE(add)};
+
+rung_node rung_add(rung_graph *g, rung_node a, rung_node b) {
+  if (rg_is_constant(g, a, 0) && b != RUNG_NONE) return b;
+  if (rg_is_constant(g, b, 0) && a != RUNG_NONE) return a;
+  return rung_apply(g, &op, 2, (rung_node[]){a, b}, NULL);
+}

@@ -1,0 +1,40 @@
+/* What ops on whole arrays share. */
+#ifndef RG_ARRAY_H
+#define RG_ARRAY_H
+
+#include <string.h>
+
+#include "op/kernels.h"
+
+/* Copies operand 0. */
+rung_status rg_copy_kernel(const rung_call *call);
+
+/* An array seen around one axis: [outer][length][inner]. */
+typedef struct rg_around {
+  int64_t outer, length, inner;
+} rg_around;
+rg_around rg_around_axis(const rung_shape *shape, int axis);
+
+/* The range [*begin, *end) of `total` that piece `call->piece` of `call->pieces` does. */
+void rg_piece_range(const rung_call *call, int64_t total, int64_t *begin, int64_t *end);
+
+/* One piece for each 2^17 elements of the result. */
+void rg_plan_by_count(rung_dtype dtype, const rung_shape *out, const rung_shape *in,
+                      const rung_attributes *attr, int64_t *pieces, size_t *scratch);
+
+/* Rules of ops that are linear in operand 0 and have no other differentiable operand: the tangent
+ * is the op of the tangent; mapping shifts the axis in attribute 0 by one. */
+rung_node rg_linear_jvp(rung_graph *g, rung_node node, int which, rung_node tangent);
+rung_node rg_shift_axis_map(rung_graph *g, rung_node node, const rung_node *in, const int *mapped,
+                            int64_t samples);
+
+/* A reduction's operand, [outer][reduced][inner], and its result's shape. */
+rg_around rg_reduced_view(const rung_call *call);
+rung_status rg_reduced_shape(rung_context *ctx, int operands, const rung_shape *in,
+                             const rung_attributes *attr, rung_shape *out);
+
+/* Applies a reduction whose attributes are the first axis and the number of adjoining axes, and
+ * whose result keeps them as 1, to a set of axes. */
+rung_node rg_reduce(rung_graph *g, const rung_op *reduce, rung_node a, unsigned axes, int keep);
+
+#endif

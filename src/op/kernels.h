@@ -1,0 +1,67 @@
+/* Kernels of elementwise ops: a loop over a number function of src/num, compiled for each
+ * arithmetic and instruction set from the same text. The functions are free of branches and written
+ * with explicit fma, so every variant gives the same bits. */
+#ifndef RG_KERNELS_H
+#define RG_KERNELS_H
+
+#include "graph/graph.h"
+#include "num/dd.h"
+#include "num/f32.h"
+#include "num/f64.h"
+
+#if defined(__x86_64__) && defined(__clang__)
+#define RG_AVX2 __attribute__((target("avx2,fma"), flatten))
+#define RG_AVX512                                                                                  \
+  __attribute__((target("avx512f,avx512dq,avx512vl,avx512bw,fma"), min_vector_width(512), flatten))
+#elif defined(__x86_64__)
+#define RG_AVX2 __attribute__((target("avx2,fma"), flatten))
+#define RG_AVX512                                                                                  \
+  __attribute__((target("avx512f,avx512dq,avx512vl,avx512bw,fma,prefer-vector-width=512"), flatten))
+#else
+#define RG_AVX2
+#define RG_AVX512
+#endif
+
+/* One kernel function; `value` is an expression in a[i], b[i], c[i] and the attributes `attr`. */
+#define RG_KERNEL(name, attributes, type, value)                                                   \
+  attributes static rung_status name(const rung_call *call) {                                      \
+    const rung_attributes *attr = call->attr;                                                      \
+    const type *a = call->in[0];                                                                   \
+    const type *b = call->operands > 1 ? call->in[1] : a;                                          \
+    const type *c = call->operands > 2 ? call->in[2] : a;                                          \
+    type *restrict out = call->out;                                                                \
+    (void)attr, (void)b, (void)c;                                                                  \
+    for (int64_t i = 0; i < call->count; i++) out[i] = value;                                      \
+    return RUNG_OK;                                                                                \
+  }
+
+#define RG_KERNELS_OF_TYPE(name, suffix, type, value)                                              \
+  RG_KERNEL(name##_##suffix##_portable, , type, value)                                             \
+  RG_KERNEL(name##_##suffix##_avx2, RG_AVX2, type, value)                                          \
+  RG_KERNEL(name##_##suffix##_avx512, RG_AVX512, type, value)
+
+/* All nine kernels of an op whose value is the number function `function` of its operands. */
+#define RG_UNARY(name, function)                                                                   \
+  RG_KERNELS_OF_TYPE(name, f32, float, function##_f32(a[i]))                                       \
+  RG_KERNELS_OF_TYPE(name, f64, double, function##_f64(a[i]))                                      \
+  RG_KERNELS_OF_TYPE(name, dd, rung_dd, function##_dd(a[i]))
+#define RG_BINARY(name, function)                                                                  \
+  RG_KERNELS_OF_TYPE(name, f32, float, function##_f32(a[i], b[i]))                                 \
+  RG_KERNELS_OF_TYPE(name, f64, double, function##_f64(a[i], b[i]))                                \
+  RG_KERNELS_OF_TYPE(name, dd, rung_dd, function##_dd(a[i], b[i]))
+
+#define RG_TABLE_OF_TYPE(name, suffix)                                                             \
+  { name##_##suffix##_portable, name##_##suffix##_avx2, name##_##suffix##_avx512 }
+/* The `kernel` member of such an op. */
+#define RG_TABLE(name)                                                                             \
+  { RG_TABLE_OF_TYPE(name, f32), RG_TABLE_OF_TYPE(name, f64), RG_TABLE_OF_TYPE(name, dd) }
+
+/* The `kernel` member of an op that has one portable function for every arithmetic. */
+#define RG_ONE_KERNEL(function)                                                                    \
+  {                                                                                                \
+    {.portable = function}, {.portable = function}, {                                              \
+      .portable = function                                                                         \
+    }                                                                                              \
+  }
+
+#endif
