@@ -38,7 +38,8 @@ static inline REAL R(row_sum)(const REAL *a, int64_t n) {
 static inline void R(rows_sum)(const REAL *a, int64_t n, int64_t stride, int64_t width, REAL *out) {
   REAL stack[48][TILE];
   int top = 0;
-  for (int64_t block = 0; block * BLOCK < n; block++) {
+  int64_t block = 0;
+  do { /* n >= 1 */
     int64_t end = (block + 1) * BLOCK < n ? (block + 1) * BLOCK : n;
     REAL sum[TILE];
     for (int64_t j = 0; j < width; j++) sum[j] = a[block * BLOCK * stride + j];
@@ -50,7 +51,7 @@ static inline void R(rows_sum)(const REAL *a, int64_t n, int64_t stride, int64_t
     }
     for (int64_t j = 0; j < width; j++) stack[top][j] = sum[j];
     top++;
-  }
+  } while (++block * BLOCK < n);
   top--;
   for (int64_t j = 0; j < width; j++) out[j] = stack[top][j];
   while (top-- > 0)
