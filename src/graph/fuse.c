@@ -145,7 +145,8 @@ static void broadcast_strides(const rung_shape *from, const rung_shape *shape, r
   }
 }
 
-/* The register that holds a broadcast operand; loaded once for the whole group. */
+/* The register that holds a broadcast operand. It is laid before the first instruction, so it is
+ * taken before any and kept to the end. */
 static int loaded_register(builder *b, int in, const rung_shape *shape) {
   rg_load load = {.place = rg_place_of(b->c, in)};
   broadcast_strides(&b->c->g->node[in].shape, shape, &load);
@@ -154,7 +155,7 @@ static int loaded_register(builder *b, int in, const rung_shape *shape) {
     load.reg = old->reg;
     if (!memcmp(&load, old, sizeof load)) return old->reg;
   }
-  load.reg = take_register(b); /* kept to the end */
+  load.reg = take_register(b);
   b->step->load[b->step->loads++] = load;
   return load.reg;
 }
@@ -228,6 +229,8 @@ rung_status rg_group_step(rg_compiler *c, int unit, rg_step *step) {
     b.reg_of[i] = -1;
     for (int j = 0; j < c->g->node[i].operands; j++) b.uses[c->info[c->g->node[i].in[j]].root]++;
   }
+  for (int i = u->first; status == RUNG_OK && i >= 0; i = c->info[i].next)
+    for (int j = 0; j < c->g->node[i].operands; j++) operand_slot(&b, i, j); /* takes the loads */
   for (int i = u->first; status == RUNG_OK && i >= 0; i = c->info[i].next)
     status = add_instruction(&b, i);
   rg_free(c->ctx, b.reg_of);
