@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "num/f64.h"
-
 #ifdef RG_DD_ALONE
 /* begin rung_dd: */
 typedef struct rung_dd {
@@ -19,6 +18,12 @@ typedef struct rung_dd {
 /* end rung_dd */
 #else
 #include "rung/base.h"
+#endif
+
+/* gcc stops inlining in large files, and a loop with a call in it does not become vector code.
+ * Below this word stands for itself again. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define inline inline __attribute__((always_inline))
 #endif
 
 /* begin rg_make_dd: rung_dd */
@@ -558,21 +563,25 @@ static inline rung_dd rg_sech2_dd(rung_dd x) {
 }
 /* end rg_sech2_dd */
 
-/* begin rg_pow_dd: rg_abs_dd rg_exp_dd rg_is_whole_f64 rg_log_dd rg_make_dd rg_mul_dd
- * rg_pow_special_f64 rung_dd */
+/* begin rg_pow_dd: rg_abs_dd rg_exp_dd rg_log_dd rg_make_dd rg_mul_dd rg_pow_special_f64
+ * rg_whole_f64 rung_dd */
 /* exp(b log|a|): the relative error grows as |b log|a||, see docs/numbers.md. */
 static inline rung_dd rg_pow_dd(rung_dd a, rung_dd b) {
   rung_dd value = rg_exp_dd(rg_mul_dd(b, rg_log_dd(rg_abs_dd(a))));
-  int beside = (fabs(a.hi) == 1.0) & (a.lo != 0.0); /* not 1, whatever hi says */
-  double ahi = beside ? a.hi * ((a.lo > 0.0) == (a.hi > 0.0) ? 1.5 : 0.5) : a.hi;
+  double twist = a.lo * a.hi > 0.0 ? 1.5 : 0.5;
+  twist = a.lo == 0.0 ? 1.0 : twist;
+  double ahi = fabs(a.hi) == 1.0 ? a.hi * twist : a.hi; /* beside 1, whatever hi says */
   double size = fabs(b.hi);
-  int whole = rg_is_whole_f64(size) & rg_is_whole_f64(fabs(b.lo));
-  int odd = whole & (rg_is_whole_f64(0.5 * size) != rg_is_whole_f64(0.5 * fabs(b.lo)));
-  double like = odd ? copysign(3.0, b.hi) : copysign(2.0, b.hi); /* the same for a sign */
-  like = whole ? like : copysign(2.5, b.hi);
-  like = ((size == (double)INFINITY) | (size == 0.0) | (b.hi != b.hi)) ? b.hi : like;
+  double low = fabs(b.lo);
+  double whole = rg_whole_f64(size) * rg_whole_f64(low);
+  double even = rg_whole_f64(0.5 * size) - rg_whole_f64(0.5 * low); /* 0: both or none */
+  double like = even == 0.0 ? 2.0 : 3.0;                            /* the same for the sign as b */
+  like = whole == 0.0 ? 2.5 : like;
+  like = copysign(like, b.hi);
+  like = size > 0.0 ? like : b.hi; /* 0, NaN */
+  like = size == (double)INFINITY ? b.hi : like;
   double hi = rg_pow_special_f64(ahi, like, value.hi);
-  double lo = (hi == value.hi) ? value.lo : 0.0;
+  double lo = hi == value.hi ? value.lo : 0.0;
   return rg_make_dd(hi, hi == -value.hi ? -value.lo : lo);
 }
 /* end rg_pow_dd */
@@ -590,4 +599,7 @@ static inline rung_dd rg_powi_dd(rung_dd a, int n) {
 }
 /* end rg_powi_dd */
 
+#if defined(__GNUC__) && !defined(__clang__)
+#undef inline
+#endif
 #endif

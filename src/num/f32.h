@@ -10,6 +10,12 @@
 
 #include "num/f64.h"
 
+/* gcc stops inlining in large files, and a loop with a call in it does not become vector code.
+ * Below this word stands for itself again. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define inline inline __attribute__((always_inline))
+#endif
+
 /* begin rg_pair_f32: */
 typedef struct rg_pair_f32 {
   float hi, lo; /* the unevaluated sum hi + lo */
@@ -408,8 +414,9 @@ static inline rg_pair_f32 rg_expm1_pair_f32(float u) {
   bits = (bits + 127u) << 23;
   float scale;
   memcpy(&scale, &bits, sizeof scale);
-  rg_pair_f32 e = rg_fast_sum_f32(scale - 1.0f, scale * r);
-  return rg_fast_sum_f32(e.hi, fmaf(scale, rest, e.lo));
+  rg_pair_f32 base = rg_fast_sum_f32(-1.0f, scale);
+  rg_pair_f32 e = rg_fast_sum_f32(base.hi, scale * r);
+  return rg_fast_sum_f32(e.hi, fmaf(scale, rest, e.lo + base.lo));
 }
 /* end rg_expm1_pair_f32 */
 
@@ -478,4 +485,7 @@ static inline float rg_powi_f32(float a, int n) {
 }
 /* end rg_powi_f32 */
 
+#if defined(__GNUC__) && !defined(__clang__)
+#undef inline
+#endif
 #endif

@@ -8,6 +8,12 @@
 #include <stdint.h>
 #include <string.h>
 
+/* gcc stops inlining in large files, and a loop with a call in it does not become vector code.
+ * Below this word stands for itself again. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define inline inline __attribute__((always_inline))
+#endif
+
 /* begin rg_pair_f64: */
 typedef struct rg_pair_f64 {
   double hi, lo; /* the unevaluated sum hi + lo */
@@ -421,8 +427,9 @@ static inline rg_pair_f64 rg_expm1_pair_f64(double u) {
   bits = (bits + 1023u) << 52;
   double scale;
   memcpy(&scale, &bits, sizeof scale);
-  rg_pair_f64 e = rg_fast_sum_f64(scale - 1.0, scale * r);
-  return rg_fast_sum_f64(e.hi, fma(scale, rest, e.lo));
+  rg_pair_f64 base = rg_fast_sum_f64(-1.0, scale);
+  rg_pair_f64 e = rg_fast_sum_f64(base.hi, scale * r);
+  return rg_fast_sum_f64(e.hi, fma(scale, rest, e.lo + base.lo));
 }
 /* end rg_expm1_pair_f64 */
 
@@ -514,29 +521,39 @@ static inline rg_pair_f64 rg_log_pair_f64(double x) {
 }
 /* end rg_log_pair_f64 */
 
-/* begin rg_is_whole_f64: */
-/* 1 where the size a >= 0 is a whole number (infinity too). */
-static inline int rg_is_whole_f64(double a) {
-  return a >= 0x1p52 ? 1 : (a + 0x1p52) - 0x1p52 == a;
+/* begin rg_whole_f64: */
+/* 1 where the size a >= 0 is a whole number (infinity too), else 0. */
+static inline double rg_whole_f64(double a) {
+  double near = (a + 0x1p52) - 0x1p52;
+  near = a >= 0x1p52 ? a : near;
+  return near == a ? 1.0 : 0.0;
 }
-/* end rg_is_whole_f64 */
+/* end rg_whole_f64 */
 
-/* begin rg_pow_special_f64: rg_is_whole_f64 */
-/* What C's pow says of signs, 0, infinity and NaN, given |a|^b. */
+/* begin rg_pow_special_f64: rg_whole_f64 */
+/* What C's pow says of signs, 0, infinity and NaN, given |a|^b. Truth values are real numbers, and
+ * each condition is one comparison: so it becomes vector code. */
 static inline double rg_pow_special_f64(double a, double b, double value) {
   double size = fabs(b);
-  int whole = rg_is_whole_f64(size);
-  int odd = whole & !rg_is_whole_f64(0.5 * size);
   double base = fabs(a);
+  double whole = rg_whole_f64(size);
+  double odd = whole - whole * rg_whole_f64(0.5 * size);
   double end = b > 0.0 ? base : 1.0 / base; /* for a = 0, infinity */
-  value = ((base == 0.0) | (base == (double)INFINITY)) ? end : value;
-  double bend = (base > 1.0) == (b > 0.0) ? (double)INFINITY : 0.0; /* for b = infinity */
+  value = base == 0.0 ? end : value;
+  value = base == (double)INFINITY ? end : value;
+  double above = b > 0.0 ? (double)INFINITY : 0.0; /* for b = infinity */
+  double below = b > 0.0 ? 0.0 : (double)INFINITY;
+  double bend = base > 1.0 ? above : below;
   bend = base == 1.0 ? 1.0 : bend;
   value = size == (double)INFINITY ? bend : value;
-  value = ((a < 0.0) & !whole & (base < (double)INFINITY)) ? (double)NAN : value;
-  value = odd ? copysign(value, a) : value;
-  value = ((a != a) | (b != b)) ? a + b : value;
-  return ((a == 1.0) | (b == 0.0)) ? 1.0 : value;
+  double root = whole == 0.0 ? (double)NAN : value; /* of a negative number */
+  root = base < (double)INFINITY ? root : value;
+  value = a < 0.0 ? root : value;
+  value = odd != 0.0 ? copysign(value, a) : value;
+  value = a != a ? a : value;
+  value = b != b ? b : value;
+  value = a == 1.0 ? 1.0 : value;
+  return b == 0.0 ? 1.0 : value;
 }
 /* end rg_pow_special_f64 */
 
@@ -563,4 +580,7 @@ static inline double rg_powi_f64(double a, int n) {
 }
 /* end rg_powi_f64 */
 
+#if defined(__GNUC__) && !defined(__clang__)
+#undef inline
+#endif
 #endif
