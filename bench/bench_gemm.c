@@ -163,5 +163,7 @@ int main(void) {
   for (int d = RUNG_F32; d <= RUNG_F64; d++)
     for (size_t i = 0; i < sizeof heavy / sizeof *heavy; i++)
       measure((rung_dtype)d, RUNG_COMPENSATED, &heavy[i]);
+  for (size_t i = 0; i < sizeof heavy / sizeof *heavy; i++)
+    measure(RUNG_DD, RUNG_WORKING, &heavy[i]);
   return 0;
 }

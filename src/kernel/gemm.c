@@ -202,21 +202,21 @@ static void unflip(const block *t, const rg_gemm_args *g) {
   rg_pack_transposed(size, to, g->ldc, t->c, t->ldc, t->columns, t->rows);
 }
 
-static const rg_tiles *tiles_of(const rg_gemm_args *g) {
+static const rg_tiles *tiles_of(const rg_gemm_args *g, bool flipped) {
   const rg_tiles *tiles = NULL;
-  if (g->isa >= RUNG_ISA_AVX512) tiles = rg_tiles_avx512(g->dtype, g->how);
-  if (!tiles && g->isa >= RUNG_ISA_AVX2) tiles = rg_tiles_avx2(g->dtype, g->how);
+  if (g->isa >= RUNG_ISA_AVX512) tiles = rg_tiles_avx512(g->dtype, g->how, flipped);
+  if (!tiles && g->isa >= RUNG_ISA_AVX2) tiles = rg_tiles_avx2(g->dtype, g->how, flipped);
   return tiles;
 }
 
 void rg_gemm(const rg_gemm_args *g) {
-  const rg_tiles *tiles = tiles_of(g);
+  if (g->m <= 0 || g->n <= 0) return;
+  plan p = plan_of(g);
+  const rg_tiles *tiles = tiles_of(g, p.flipped);
   if (!tiles) {
     rg_gemm_plain(g);
     return;
   }
-  if (g->m <= 0 || g->n <= 0) return;
-  plan p = plan_of(g);
   block t = {.p = &p, .tiles = tiles, .packed_b = g->scratch};
   t.packed_a = t.packed_b + p.bytes_b;
   char *flipped = t.packed_a + p.bytes_a, *corrections = flipped + p.bytes_c;

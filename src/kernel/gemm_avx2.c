@@ -2,10 +2,9 @@
 #include "kernel/gemm_simd.h"
 
 #ifdef RG_GEMM_X86
-#define TARGET __attribute__((target("avx2,fma")))
+#include <math.h>
 
-static const int32_t ones_f32[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
-static const int64_t ones_f64[8] = {-1, -1, -1, -1};
+#define TARGET __attribute__((target("avx2,fma")))
 
 #define FORMAT f32
 #define ELEMENT float
@@ -13,9 +12,14 @@ static const int64_t ones_f64[8] = {-1, -1, -1, -1};
 typedef __m256 vector_f32;
 typedef __m256i mask_f32;
 
+INLINE vector_f32 zeros_f32(void) {
+  return _mm256_setzero_ps();
+}
+
 INLINE mask_f32 mask_of_f32(int64_t count) {
-  return _mm256_loadu_si256(
-      (const __m256i *)(const void *)(ones_f32 + (count >= LANES ? 0 : LANES - count)));
+  static const int32_t lanes[3 * LANES] = {-1, -1, -1, -1, -1, -1, -1, -1};
+  int64_t skip = count >= LANES ? 0 : count > 0 ? LANES - count : LANES;
+  return _mm256_loadu_si256((const __m256i *)(const void *)(lanes + skip));
 }
 
 INLINE vector_f32 load_f32(const float *from) {
@@ -51,22 +55,24 @@ INLINE vector_f32 fms_f32(vector_f32 x, vector_f32 y, vector_f32 z) {
 }
 
 /* 12 sums, 2 vectors of B and one of A: 15 registers. */
+#define ACCUMULATE working
 #define TILES(X)                                                                                   \
   WIDTHS_8(X, 1) WIDTHS_4(X, 2) WIDTHS_3(X, 3) WIDTHS_2(X, 4) WIDTHS_2(X, 5) WIDTHS_2(X, 6)
 #define ROWS 6
-#define WIDTHS                                                                                     \
-  { 8, 4, 3, 2, 2, 2 }
+#define WIDTHS 8, 4, 3, 2, 2, 2
 #include "kernel/gemm_working.inc"
+#undef ACCUMULATE
 #undef TILES
 #undef ROWS
 #undef WIDTHS
 
 /* A sum is 2 registers, a step takes 6 more. */
+#define ACCUMULATE dot2
 #define TILES(X) WIDTHS_4(X, 1) WIDTHS_2(X, 2)
 #define ROWS 2
-#define WIDTHS                                                                                     \
-  { 4, 2 }
+#define WIDTHS 4, 2
 #include "kernel/gemm_dot2.inc"
+#undef ACCUMULATE
 #undef TILES
 #undef ROWS
 #undef WIDTHS
@@ -80,9 +86,14 @@ INLINE vector_f32 fms_f32(vector_f32 x, vector_f32 y, vector_f32 z) {
 typedef __m256d vector_f64;
 typedef __m256i mask_f64;
 
+INLINE vector_f64 zeros_f64(void) {
+  return _mm256_setzero_pd();
+}
+
 INLINE mask_f64 mask_of_f64(int64_t count) {
-  return _mm256_loadu_si256(
-      (const __m256i *)(const void *)(ones_f64 + (count >= LANES ? 0 : LANES - count)));
+  static const int64_t lanes[3 * LANES] = {-1, -1, -1, -1};
+  int64_t skip = count >= LANES ? 0 : count > 0 ? LANES - count : LANES;
+  return _mm256_loadu_si256((const __m256i *)(const void *)(lanes + skip));
 }
 
 INLINE vector_f64 load_f64(const double *from) {
@@ -118,40 +129,90 @@ INLINE vector_f64 fms_f64(vector_f64 x, vector_f64 y, vector_f64 z) {
 }
 
 /* 12 sums, 2 vectors of B and one of A: 15 registers. */
+#define ACCUMULATE working
 #define TILES(X)                                                                                   \
   WIDTHS_8(X, 1) WIDTHS_4(X, 2) WIDTHS_3(X, 3) WIDTHS_2(X, 4) WIDTHS_2(X, 5) WIDTHS_2(X, 6)
 #define ROWS 6
-#define WIDTHS                                                                                     \
-  { 8, 4, 3, 2, 2, 2 }
+#define WIDTHS 8, 4, 3, 2, 2, 2
 #include "kernel/gemm_working.inc"
+#undef ACCUMULATE
 #undef TILES
 #undef ROWS
 #undef WIDTHS
 
 /* A sum is 2 registers, a step takes 6 more. */
+#define ACCUMULATE dot2
 #define TILES(X) WIDTHS_4(X, 1) WIDTHS_2(X, 2)
 #define ROWS 2
-#define WIDTHS                                                                                     \
-  { 4, 2 }
+#define WIDTHS 4, 2
 #include "kernel/gemm_dot2.inc"
+#undef ACCUMULATE
 #undef TILES
 #undef ROWS
 #undef WIDTHS
 #undef FORMAT
 #undef ELEMENT
-#undef LANES
 
-const rg_tiles *rg_tiles_avx2(rung_dtype dtype, rung_accumulate how) {
+#define FORMAT dd
+#define ELEMENT rung_dd
+typedef struct vector_dd {
+  vector_f64 hi, lo;
+} vector_dd;
+typedef struct mask_dd {
+  mask_f64 first, second;
+} mask_dd;
+
+INLINE vector_dd settle_f64(vector_f64 sum, vector_f64 rest, vector_f64 rough) {
+  __m256d size = _mm256_andnot_pd(_mm256_set1_pd(-0.0), sum);
+  __m256d finite = _mm256_cmp_pd(size, _mm256_set1_pd((double)INFINITY), _CMP_LT_OQ);
+  return (vector_dd){_mm256_blendv_pd(rough, sum, finite), _mm256_and_pd(rest, finite)};
+}
+
+/* Neighbouring pairs hi lo to hi and lo, and the way back. */
+INLINE vector_dd apart_dd(vector_f64 first, vector_f64 second) {
+  return (vector_dd){_mm256_unpacklo_pd(first, second), _mm256_unpackhi_pd(first, second)};
+}
+
+INLINE vector_dd together_dd(vector_dd x) {
+  return apart_dd(x.hi, x.lo);
+}
+
+#include "kernel/gemm_dd.inc"
+
+/* Some of these registers go through memory. */
+#define ACCUMULATE working
+#define TILES(X) WIDTHS_2(X, 1) WIDTHS_1(X, 2)
+#define ROWS 2
+#define WIDTHS 2, 1
+#include "kernel/gemm_working.inc"
+#undef ACCUMULATE
+#undef TILES
+#undef ROWS
+#undef WIDTHS
+
+#define FLIPPED
+#define ACCUMULATE flipped
+#define TILES(X) WIDTHS_2(X, 1)
+#define ROWS 1
+#define WIDTHS 2
+#include "kernel/gemm_working.inc"
+#undef ACCUMULATE
+#undef TILES
+#undef ROWS
+#undef WIDTHS
+
+const rg_tiles *rg_tiles_avx2(rung_dtype dtype, rung_accumulate how, bool flipped) {
   bool dot2 = how == RUNG_COMPENSATED;
   if (dtype == RUNG_F32) return dot2 ? &tiles_dot2_f32 : &tiles_working_f32;
   if (dtype == RUNG_F64) return dot2 ? &tiles_dot2_f64 : &tiles_working_f64;
-  return NULL;
+  return flipped ? &tiles_flipped_dd : &tiles_working_dd;
 }
 
 #else
-const rg_tiles *rg_tiles_avx2(rung_dtype dtype, rung_accumulate how) {
+const rg_tiles *rg_tiles_avx2(rung_dtype dtype, rung_accumulate how, bool flipped) {
   (void)dtype;
   (void)how;
+  (void)flipped;
   return NULL;
 }
 #endif

@@ -34,9 +34,10 @@ typedef struct rg_tiles {
   const rg_tile_fn (*tile)[RG_TILE_VECTORS]; /* [rows - 1][vectors - 1] */
 } rg_tiles;
 
-/* NULL where there are none: the plain loops do the work. */
-const rg_tiles *rg_tiles_avx2(rung_dtype dtype, rung_accumulate how);
-const rg_tiles *rg_tiles_avx512(rung_dtype dtype, rung_accumulate how);
+/* NULL where there are none: the plain loops do the work. `flipped`: a tile's A holds factors of B
+ * and the other way round. */
+const rg_tiles *rg_tiles_avx2(rung_dtype dtype, rung_accumulate how, bool flipped);
+const rg_tiles *rg_tiles_avx512(rung_dtype dtype, rung_accumulate how, bool flipped);
 
 /* to[p][i] = from[p][i] for p < k, i < n; elements of `size` bytes. */
 void rg_pack_rows(size_t size, void *to, int64_t to_step, const void *from, int64_t from_step,

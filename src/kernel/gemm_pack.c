@@ -49,8 +49,8 @@ static void transpose_2x2(double *to, int64_t to_step, const double *from, int64
 static void transpose_f32(float *to, int64_t to_step, const float *from, int64_t from_step,
                           int64_t k, int64_t n) {
   int64_t n4 = n - n % 4, k4 = k - k % 4;
-  for (int64_t i = 0; i < n4; i += 4)
-    for (int64_t p = 0; p < k4; p += 4)
+  for (int64_t p = 0; p < k4; p += 4)
+    for (int64_t i = 0; i < n4; i += 4)
       transpose_4x4(to + p * to_step + i, to_step, from + i * from_step + p, from_step);
   transpose_any(4, (char *)(to + k4 * to_step), to_step, (const char *)(from + k4), from_step,
                 k - k4, n4);
@@ -61,8 +61,8 @@ static void transpose_f32(float *to, int64_t to_step, const float *from, int64_t
 static void transpose_f64(double *to, int64_t to_step, const double *from, int64_t from_step,
                           int64_t k, int64_t n) {
   int64_t n2 = n - n % 2, k2 = k - k % 2;
-  for (int64_t i = 0; i < n2; i += 2)
-    for (int64_t p = 0; p < k2; p += 2)
+  for (int64_t p = 0; p < k2; p += 2)
+    for (int64_t i = 0; i < n2; i += 2)
       transpose_2x2(to + p * to_step + i, to_step, from + i * from_step + p, from_step);
   transpose_any(8, (char *)(to + k2 * to_step), to_step, (const char *)(from + k2), from_step,
                 k - k2, n2);

@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "num/dd.h"
+
 /* Where element (row, column) of op(X) lies. */
 typedef struct view {
   int64_t row, column;
@@ -45,8 +47,24 @@ static view view_of(bool transposed, int64_t ld) {
 DEFINE_PLAIN(f32, float, fmaf)
 DEFINE_PLAIN(f64, double, fma)
 
+static rung_dd chain_dd(int64_t k, const rung_dd *a, int64_t a_step, const rung_dd *b,
+                        int64_t b_step) {
+  rung_dd c = {0, 0};
+  for (int64_t p = 0; p < k; p++) c = rg_add_dd(c, rg_mul_dd(a[p * a_step], b[p * b_step]));
+  return c;
+}
+
+static void plain_dd(const rg_gemm_args *g, view va, view vb) {
+  const rung_dd *a = g->a, *b = g->b;
+  rung_dd *c = g->c;
+  for (int64_t i = 0; i < g->m; i++)
+    for (int64_t j = 0; j < g->n; j++)
+      c[i * g->ldc + j] = chain_dd(g->k, a + i * va.row, va.column, b + j * vb.column, vb.row);
+}
+
 void rg_gemm_plain(const rg_gemm_args *g) {
   view va = view_of(g->transpose_a, g->lda), vb = view_of(g->transpose_b, g->ldb);
   if (g->dtype == RUNG_F32) plain_f32(g, va, vb);
   if (g->dtype == RUNG_F64) plain_f64(g, va, vb);
+  if (g->dtype == RUNG_DD) plain_dd(g, va, vb);
 }

@@ -23,6 +23,7 @@
 #endif
 
 /* X(rows, vectors) for 1 up to so many vectors. */
+#define WIDTHS_1(X, R) X(R, 1)
 #define WIDTHS_2(X, R) X(R, 1) X(R, 2)
 #define WIDTHS_3(X, R) WIDTHS_2(X, R) X(R, 3)
 #define WIDTHS_4(X, R) WIDTHS_3(X, R) X(R, 4)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "kernel/gemm.h"
+#include "num/dd.h"
 
 typedef struct shape {
   int64_t m, n, k;
@@ -28,10 +29,19 @@ static double draw(values how) {
   return x;
 }
 
+/* In normal form; the lo of an infinity or NaN is 0. */
+static rung_dd draw_dd(values how) {
+  rung_dd x = {draw(how), 0};
+  double lo = x.hi * ldexp(rg_uniform(7, 6, counter) - 0.5, -53);
+  if (isfinite(x.hi) && isfinite(lo)) x.lo = lo;
+  return x;
+}
+
 static void fill(rung_dtype dtype, void *to, int64_t count, values how) {
   for (int64_t i = 0; i < count; i++) {
     if (dtype == RUNG_F32) ((float *)to)[i] = (float)draw(how);
     if (dtype == RUNG_F64) ((double *)to)[i] = draw(how);
+    if (dtype == RUNG_DD) ((rung_dd *)to)[i] = draw_dd(how);
   }
 }
 
@@ -72,6 +82,12 @@ static double dot2_f64(int64_t k, const double *x, int64_t dx, const double *y, 
   return s + e;
 }
 
+static rung_dd chain_dd(int64_t k, const rung_dd *x, int64_t dx, const rung_dd *y, int64_t dy) {
+  rung_dd c = {0, 0};
+  for (int64_t p = 0; p < k; p++) c = rg_add_dd(c, rg_mul_dd(x[p * dx], y[p * dy]));
+  return c;
+}
+
 static void element(const rg_gemm_args *g, int64_t i, int64_t j, void *out) {
   int64_t ai = g->transpose_a ? 1 : g->lda, ap = g->transpose_a ? g->lda : 1;
   int64_t bp = g->transpose_b ? 1 : g->ldb, bj = g->transpose_b ? g->ldb : 1;
@@ -82,6 +98,9 @@ static void element(const rg_gemm_args *g, int64_t i, int64_t j, void *out) {
   } else if (g->dtype == RUNG_F64) {
     const double *x = (const double *)g->a + i * ai, *y = (const double *)g->b + j * bj;
     *(double *)out = (dot2 ? dot2_f64 : chain_f64)(g->k, x, ap, y, bp);
+  } else {
+    const rung_dd *x = (const rung_dd *)g->a + i * ai, *y = (const rung_dd *)g->b + j * bj;
+    *(rung_dd *)out = chain_dd(g->k, x, ap, y, bp);
   }
 }
 
@@ -89,8 +108,9 @@ static void element(const rg_gemm_args *g, int64_t i, int64_t j, void *out) {
 static bool same(rung_dtype dtype, const void *x, const void *y) {
   if (memcmp(x, y, rung_dtype_size(dtype)) == 0) return true;
   if (dtype == RUNG_F32) return isnan(*(const float *)x) && isnan(*(const float *)y);
-  if (dtype == RUNG_F64) return isnan(*(const double *)x) && isnan(*(const double *)y);
-  return false;
+  const double *a = x, *b = y;
+  if (dtype == RUNG_F64) return isnan(*a) && isnan(*b);
+  return isnan(a[0]) && isnan(b[0]) && memcmp(a + 1, b + 1, sizeof *a) == 0;
 }
 
 /* A malloc of exactly what op(X) spans, so that the address sanitizer sees a read beyond it. */
@@ -165,6 +185,7 @@ static void check_all_kinds(shape s, int pad, values v) {
     check(RUNG_F32, RUNG_COMPENSATED, layout, s, pad, v);
     check(RUNG_F64, RUNG_WORKING, layout, s, pad, v);
     check(RUNG_F64, RUNG_COMPENSATED, layout, s, pad, v);
+    check(RUNG_DD, (rung_accumulate)(layout % 2), layout, s, pad, v);
   }
 }
 
