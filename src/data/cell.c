@@ -144,8 +144,7 @@ const char *rg_cell_complaint(char out[2 * RG_QUOTED], rg_cell_kind kind, const 
   return out;
 }
 
-/* The bytes of the UTF-8 character at `text`; 0 where it is none or not printable. */
-static size_t utf8_length(const unsigned char *text, size_t left) {
+size_t rg_utf8_length(const unsigned char *text, size_t left) {
   unsigned char c = text[0];
   size_t n = c >= 0x20 && c < 0x7f    ? 1
              : c >= 0xc2 && c <= 0xdf ? 2
@@ -169,7 +168,7 @@ const char *rg_quoted(char out[RG_QUOTED], const char *text, size_t length) {
   size_t used = 0, left = length;
   out[used++] = '"';
   while (left && length - left < 32) {
-    size_t n = utf8_length(at, left);
+    size_t n = rg_utf8_length(at, left);
     if (n) {
       memcpy(out + used, at, n);
       used += n;

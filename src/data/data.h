@@ -29,6 +29,10 @@ rung_status rg_csv_read(const rg_source *source, rung_table *table);
 rung_status rg_npy_read(const rg_source *source, rung_table *table);
 rung_status rg_npz_read(const rg_source *source, rung_table *table);
 
+/* The bytes of the UTF-8 character at `text`, of which `left` are there; 0 where it is none or not
+ * printable. */
+size_t rg_utf8_length(const unsigned char *text, size_t left);
+
 /* Text as it stands in messages: in quotes, shortened to about 32 bytes at a whole UTF-8
  * character, with everything that is not printable as \xNN. Returns `out`. */
 #define RG_QUOTED 160

@@ -87,7 +87,10 @@ static rung_status read_dimension(parser *p, int64_t *out) {
   *out = 0;
   for (; p->at < p->end && *p->at >= '0' && *p->at <= '9'; p->at++) {
     *out = 10 * *out + (*p->at - '0');
-    if (*out >> 56) return fail_at(p, "a smaller dimension");
+    if (*out >> 56) {
+      p->at = start;
+      return fail_at(p, "a smaller dimension");
+    }
   }
   return p->at > start ? RUNG_OK : fail_at(p, "a dimension");
 }

@@ -125,12 +125,15 @@ static void take_sample(const char *text, size_t length, char separator, sample 
   rg_scan_start(&scan, text, cut ? SAMPLE_BYTES : length, separator);
   *out = (sample){0};
   while (out->rows < SAMPLE_ROWS && rg_scan_row(&scan)) {
-    int row = out->rows;
+    int row = out->rows, filled = 0;
+    out->cells[row] = out->numbers[row] = 0;
     do {
       if (rg_scan_next(&scan, &cell) != RG_SCAN_OK) return;
       out->cells[row]++;
       out->numbers[row] += looks_numeric(&cell, separator);
+      filled += cell.length > 0;
     } while (!cell.last);
+    if (!filled) continue;
     if (cut && scan.at == scan.end && row > 0) return; /* perhaps not a whole row */
     out->rows++;
   }
