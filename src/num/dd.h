@@ -65,13 +65,13 @@ static inline double rg_from_dd_f64(rung_dd a) {
 /* end rg_from_dd_f64 */
 
 /* begin rg_from_dd_f32: rung_dd */
-/* Rounded once: where hi is halfway between two floats, its last bit is first moved towards lo. */
+/* Rounded once: where lo is not 0, hi is first rounded to odd, so that it is no halfway case. */
 static inline float rg_from_dd_f32(rung_dd a) {
   uint64_t bits;
   memcpy(&bits, &a.hi, sizeof bits);
-  int up = (a.lo > 0.0) == (a.hi > 0.0);
-  uint64_t moved = up ? bits + 1u : bits - 1u;
-  bits = ((bits & UINT64_C(0xfffffff)) == UINT64_C(0x0) || a.lo == 0.0) ? bits : moved;
+  uint64_t towards = copysign(a.lo, a.hi) == a.lo ? 1u : UINT64_MAX;
+  double low = a.hi == 0.0 ? 0.0 : a.lo;
+  bits += low != 0.0 ? towards * (~bits & 1u) : 0u;
   double odd;
   memcpy(&odd, &bits, sizeof odd);
   return (float)odd;
@@ -286,8 +286,8 @@ static inline rung_dd rg_expm1_part_dd(rung_dd x, uint64_t *whole) {
 }
 /* end rg_expm1_part_dd */
 
-/* begin rg_exp_dd: rg_expm1_part_dd rg_fast_sum_f64 rg_make_dd rg_make_power_dd rg_pair_f64
- * rg_plus_dd rg_power_dd rung_dd */
+/* begin rg_exp_dd: rg_expm1_part_dd rg_fast_sum_f64 rg_finish_dd rg_make_dd rg_make_power_dd
+ * rg_pair_f64 rg_plus_dd rg_power_dd rung_dd */
 static inline rung_dd rg_exp_dd(rung_dd x) {
   int inside = fabs(x.hi) < 800.0;
   double hi = x.hi > 800.0 ? 800.0 : x.hi;
@@ -299,8 +299,7 @@ static inline rung_dd rg_exp_dd(rung_dd x) {
   m = rg_plus_dd(one, m);
   rg_pair_f64 n = rg_fast_sum_f64(m.hi, m.lo);
   double value = n.hi * s.first * s.second;
-  double rest = n.lo * s.first * s.second;
-  return rg_make_dd(value, fabs(value) < (double)INFINITY ? rest : 0.0);
+  return rg_finish_dd(value, n.lo * s.first * s.second, value);
 }
 /* end rg_exp_dd */
 
@@ -545,8 +544,8 @@ static inline rung_dd rg_tanh_dd(rung_dd x) {
 }
 /* end rg_tanh_dd */
 
-/* begin rg_sech2_dd: rg_abs_dd rg_add_dd rg_div_dd rg_expm1_part_dd rg_fast_sum_f64 rg_make_dd
- * rg_make_power_dd rg_mul_dd rg_pair_f64 rg_plus_dd rg_power_dd rung_dd */
+/* begin rg_sech2_dd: rg_abs_dd rg_add_dd rg_div_dd rg_expm1_part_dd rg_fast_sum_f64 rg_finish_dd
+ * rg_make_dd rg_make_power_dd rg_mul_dd rg_pair_f64 rg_plus_dd rg_power_dd rung_dd */
 /* 4 e / (1 + e)^2 with e = exp(-2|x|) = 2^k m. */
 static inline rung_dd rg_sech2_dd(rung_dd x) {
   rung_dd a = rg_abs_dd(x);
@@ -559,7 +558,8 @@ static inline rung_dd rg_sech2_dd(rung_dd x) {
   double scale = s.first * s.second;
   rung_dd d = rg_add_dd(rg_make_dd(1.0, 0.0), rg_make_dd(scale * n.hi, scale * n.lo));
   rung_dd q = rg_div_dd(rg_make_dd(4.0 * n.hi, 4.0 * n.lo), rg_mul_dd(d, d));
-  return rg_make_dd(q.hi * s.first * s.second, q.lo * s.first * s.second);
+  double value = q.hi * s.first * s.second;
+  return rg_finish_dd(value, q.lo * s.first * s.second, value);
 }
 /* end rg_sech2_dd */
 

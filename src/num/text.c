@@ -307,7 +307,7 @@ static void fraction_set(fraction *x, rung_dd value) {
   big_set(&part, ml);
   big_shift(&part, el - low);
   x->negative = signbit(value.hi) != 0;
-  if (mh == 0) x->negative = signbit(value.lo) != 0 && ml != 0;
+  if (mh == 0 && ml != 0) x->negative = signbit(value.lo) != 0;
   if (ml == 0 || signbit(value.hi) == signbit(value.lo)) {
     big_add(&x->a, &part);
   } else if (big_compare(&x->a, &part) >= 0) {
