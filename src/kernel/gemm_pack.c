@@ -3,8 +3,23 @@
 
 #include <string.h>
 
-typedef float four __attribute__((vector_size(16)));
-typedef double two __attribute__((vector_size(16)));
+/* Called for the tiles of AVX2 and above only. */
+#if defined(__x86_64__)
+#define TARGET __attribute__((target("avx2")))
+#else
+#define TARGET
+#endif
+#if defined(__clang__)
+#define UNROLL _Pragma("unroll")
+#else
+#define UNROLL _Pragma("GCC unroll 8")
+#endif
+
+typedef float eight __attribute__((vector_size(32)));
+typedef double four __attribute__((vector_size(32)));
+/* The same where they lie in an array. */
+typedef float eight_there __attribute__((vector_size(32), aligned(4), may_alias));
+typedef double four_there __attribute__((vector_size(32), aligned(8), may_alias));
 
 void rg_pack_rows(size_t size, void *to, int64_t to_step, const void *from, int64_t from_step,
                   int64_t k, int64_t n) {
@@ -24,50 +39,70 @@ static inline void transpose_any(size_t size, char *to, int64_t to_step, const c
              size);
 }
 
-static void transpose_4x4(float *to, int64_t to_step, const float *from, int64_t from_step) {
+/* Stages exchange neighbours, then pairs, then halves of 16 bytes. */
+TARGET static void transpose_8x8(float *to, int64_t to_step, const float *from, int64_t from_step) {
+  eight x[8], y[8];
+  UNROLL for (int i = 0; i < 8; i++) x[i] = *(const eight_there *)(from + i * from_step);
+  UNROLL for (int i = 0; i < 8; i += 2) {
+    y[i] = __builtin_shufflevector(x[i], x[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
+    y[i + 1] = __builtin_shufflevector(x[i], x[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
+  }
+  UNROLL for (int i = 0; i < 8; i += 4) UNROLL for (int j = 0; j < 2; j++) {
+    eight u = y[i + j], v = y[i + j + 2];
+    x[i + 2 * j] = __builtin_shufflevector(u, v, 0, 1, 8, 9, 4, 5, 12, 13);
+    x[i + 2 * j + 1] = __builtin_shufflevector(u, v, 2, 3, 10, 11, 6, 7, 14, 15);
+  }
+  UNROLL for (int i = 0; i < 4; i++) {
+    y[i] = __builtin_shufflevector(x[i], x[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+    y[i + 4] = __builtin_shufflevector(x[i], x[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+  }
+  UNROLL for (int i = 0; i < 8; i++) * (eight_there *)(to + i * to_step) = y[i];
+}
+
+TARGET static void transpose_4x4(double *to, int64_t to_step, const double *from,
+                                 int64_t from_step) {
   four x[4], y[4];
-  for (int i = 0; i < 4; i++) memcpy(&x[i], from + i * from_step, sizeof(four));
-  y[0] = __builtin_shufflevector(x[0], x[1], 0, 4, 1, 5);
-  y[1] = __builtin_shufflevector(x[0], x[1], 2, 6, 3, 7);
-  y[2] = __builtin_shufflevector(x[2], x[3], 0, 4, 1, 5);
-  y[3] = __builtin_shufflevector(x[2], x[3], 2, 6, 3, 7);
-  x[0] = __builtin_shufflevector(y[0], y[2], 0, 1, 4, 5);
-  x[1] = __builtin_shufflevector(y[0], y[2], 2, 3, 6, 7);
-  x[2] = __builtin_shufflevector(y[1], y[3], 0, 1, 4, 5);
-  x[3] = __builtin_shufflevector(y[1], y[3], 2, 3, 6, 7);
-  for (int i = 0; i < 4; i++) memcpy(to + i * to_step, &x[i], sizeof(four));
+  UNROLL for (int i = 0; i < 4; i++) x[i] = *(const four_there *)(from + i * from_step);
+  UNROLL for (int i = 0; i < 4; i += 2) {
+    y[i] = __builtin_shufflevector(x[i], x[i + 1], 0, 4, 2, 6);
+    y[i + 1] = __builtin_shufflevector(x[i], x[i + 1], 1, 5, 3, 7);
+  }
+  UNROLL for (int i = 0; i < 2; i++) {
+    x[i] = __builtin_shufflevector(y[i], y[i + 2], 0, 1, 4, 5);
+    x[i + 2] = __builtin_shufflevector(y[i], y[i + 2], 2, 3, 6, 7);
+  }
+  UNROLL for (int i = 0; i < 4; i++) * (four_there *)(to + i * to_step) = x[i];
 }
 
-static void transpose_2x2(double *to, int64_t to_step, const double *from, int64_t from_step) {
-  two x[2], y[2];
-  for (int i = 0; i < 2; i++) memcpy(&x[i], from + i * from_step, sizeof(two));
-  y[0] = __builtin_shufflevector(x[0], x[1], 0, 2);
-  y[1] = __builtin_shufflevector(x[0], x[1], 1, 3);
-  for (int i = 0; i < 2; i++) memcpy(to + i * to_step, &y[i], sizeof(two));
+static int64_t min64(int64_t x, int64_t y) {
+  return x < y ? x : y;
 }
 
-static void transpose_f32(float *to, int64_t to_step, const float *from, int64_t from_step,
-                          int64_t k, int64_t n) {
-  int64_t n4 = n - n % 4, k4 = k - k % 4;
-  for (int64_t p = 0; p < k4; p += 4)
-    for (int64_t i = 0; i < n4; i += 4)
+/* The last squares are moved back to end where the array ends: some elements are copied twice. */
+TARGET static void transpose_f32(float *to, int64_t to_step, const float *from, int64_t from_step,
+                                 int64_t k, int64_t n) {
+  if (k < 8 || n < 8) {
+    transpose_any(sizeof(float), (char *)to, to_step, (const char *)from, from_step, k, n);
+    return;
+  }
+  for (int64_t next_p = 0; next_p < k; next_p += 8)
+    for (int64_t next_i = 0; next_i < n; next_i += 8) {
+      int64_t p = min64(next_p, k - 8), i = min64(next_i, n - 8);
+      transpose_8x8(to + p * to_step + i, to_step, from + i * from_step + p, from_step);
+    }
+}
+
+TARGET static void transpose_f64(double *to, int64_t to_step, const double *from, int64_t from_step,
+                                 int64_t k, int64_t n) {
+  if (k < 4 || n < 4) {
+    transpose_any(sizeof(double), (char *)to, to_step, (const char *)from, from_step, k, n);
+    return;
+  }
+  for (int64_t next_p = 0; next_p < k; next_p += 4)
+    for (int64_t next_i = 0; next_i < n; next_i += 4) {
+      int64_t p = min64(next_p, k - 4), i = min64(next_i, n - 4);
       transpose_4x4(to + p * to_step + i, to_step, from + i * from_step + p, from_step);
-  transpose_any(4, (char *)(to + k4 * to_step), to_step, (const char *)(from + k4), from_step,
-                k - k4, n4);
-  transpose_any(4, (char *)(to + n4), to_step, (const char *)(from + n4 * from_step), from_step, k,
-                n - n4);
-}
-
-static void transpose_f64(double *to, int64_t to_step, const double *from, int64_t from_step,
-                          int64_t k, int64_t n) {
-  int64_t n2 = n - n % 2, k2 = k - k % 2;
-  for (int64_t p = 0; p < k2; p += 2)
-    for (int64_t i = 0; i < n2; i += 2)
-      transpose_2x2(to + p * to_step + i, to_step, from + i * from_step + p, from_step);
-  transpose_any(8, (char *)(to + k2 * to_step), to_step, (const char *)(from + k2), from_step,
-                k - k2, n2);
-  transpose_any(8, (char *)(to + n2), to_step, (const char *)(from + n2 * from_step), from_step, k,
-                n - n2);
+    }
 }
 
 void rg_pack_transposed(size_t size, void *to, int64_t to_step, const void *from, int64_t from_step,
