@@ -24,9 +24,10 @@ enum {
   BLOCK_BYTES = 1 << 19, /* of B */
   PANEL_BYTES = 1 << 10, /* of one row of A */
   FEW_COLUMNS = 16,      /* bytes */
-  FIT_L1 = 24 << 10,     /* bytes of B that need no packing */
+  FAR_ROWS = 2 << 10,    /* bytes between rows that make reading them in place slow */
   MANY_ROWS = 48,        /* that repay the packing of B */
   MANY_COLUMNS = 192,    /* that repay the packing of A */
+  DEEP = 32,             /* terms that repay any packing */
   DOT2_ROWS = 64         /* rows of a block of C with corrections */
 };
 
@@ -81,10 +82,17 @@ static void cut(plan *p) {
   p->rows = p->dot2 && p->depth < p->k ? min64(p->m, DOT2_ROWS) : p->m;
 }
 
+/* Rows that lie far apart share few sets of the caches and take a page each. */
+static bool far(const plan *p, int64_t stored_columns) {
+  return p->depth >= DEEP && stored_columns * (int64_t)p->size > FAR_ROWS;
+}
+
+/* Vectors are read along the rows of B, so a transposed B is always packed. Dot2 and double-double
+ * (heavy) work so long on what they read that nothing else pays. */
 static void choose_packing(plan *p, bool heavy) {
-  int64_t bytes = p->depth * p->columns * (int64_t)p->size;
-  p->pack_b = p->b.column != 1 || (!heavy && p->m > MANY_ROWS && bytes > FIT_L1);
-  p->pack_a = !heavy && p->n >= MANY_COLUMNS && p->depth >= 16;
+  bool many = !heavy && p->m > MANY_ROWS;
+  p->pack_b = p->b.column != 1 || (many && far(p, p->n));
+  p->pack_a = !heavy && p->n >= MANY_COLUMNS && far(p, p->a.column == 1 ? p->k : 2 * p->m);
 }
 
 static void count_scratch(plan *p, const rg_gemm_args *g) {
