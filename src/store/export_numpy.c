@@ -54,8 +54,9 @@ static const char *const number_type[] = {"np.float32", "np.float64", "np.longdo
 static const char *const accuracy[] = {
     "Computed in single precision; sums are NumPy's, so that the last bits differ from Rung's.",
     "Computed in double precision; sums are NumPy's, so that the last bits differ from Rung's.",
-    "The model is in quad precision (32 digits), which NumPy does not have. It is computed in\n"
-    "np.longdouble: about 19 digits on x86, 16 where that type is double. Export to C for all 32."};
+    ("The model is in quad precision (32 digits), which NumPy does not have. It is computed in\n"
+     "np.longdouble: about 19 digits on x86, 16 where that type is double. Export to C for all "
+     "32.")};
 
 static const char head_text[] = "import numpy as np\n\n\n"
                                 "def _array(values):\n"
