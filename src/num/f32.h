@@ -267,30 +267,19 @@ typedef struct rg_angle_f32 {
 } rg_angle_f32;
 /* end rg_angle_f32 */
 
-/* begin rg_reduce_f32: rg_angle_f32 rg_fast_sum_f32 rg_pair_f32 rg_two_sum_f32 */
-/* Cody and Waite: pi/2 = p1 + p2 + p3. x - k p1 is exact, since it is a multiple of ulp(p1)/2 and
- * less than 1; k p2 is split. Beyond 2^22 the rest is NaN. */
+/* begin rg_reduce_f32: rg_angle_f32 */
+/* In binary64, where pi/2 = p1 + p2 has digits to spare. Beyond 2^45 the rest is NaN. */
 static inline rg_angle_f32 rg_reduce_f32(float x) {
-  float inside = fabsf(x) <= 0x1p22f ? x : NAN;
-  float t = fmaf(inside, 0x1.45f306p-1f, 0x1.8p23f);
-  float k = t - 0x1.8p23f;
-  float rough =
-      fmaf(-k, 0x1.921fb6p0f, inside); /* x times 2/pi was rounded: another turn may be left */
-  float again = fmaf(rough, 0x1.45f306p-1f, 0x1.8p23f);
-  float more = again - 0x1.8p23f;
-  float first = fmaf(-more, 0x1.921fb6p0f, rough);
-  k += more;
-  float part = k * -0x1.777a5cp-25f;
-  float partlo = fmaf(k, -0x1.777a5cp-25f, -part);
-  rg_pair_f32 r = rg_two_sum_f32(first, -part);
-  r = rg_fast_sum_f32(r.hi, r.lo - fmaf(k, -0x1.ee59dap-50f, partlo));
+  double inside = fabsf(x) <= 0x1p45f ? (double)x : (double)NAN;
+  double t = fma(inside, 0x1.45f306dc9c883p-1, 0x1.8p52);
+  double k = t - 0x1.8p52;
+  double rest = fma(-k, 0x1.1a62633145c07p-54, fma(-k, 0x1.921fb54442d18p0, inside));
+  uint64_t bits;
+  memcpy(&bits, &t, sizeof bits);
   rg_angle_f32 a;
-  a.hi = r.hi;
-  a.lo = r.lo;
-  uint32_t bits;
-  memcpy(&a.quadrant, &t, sizeof a.quadrant);
-  memcpy(&bits, &again, sizeof bits);
-  a.quadrant += bits;
+  a.hi = (float)rest;
+  a.lo = (float)(rest - (double)a.hi);
+  a.quadrant = (uint32_t)(bits & 3u);
   return a;
 }
 /* end rg_reduce_f32 */
@@ -464,7 +453,7 @@ static inline float rg_sech2_f32(float x) {
 /* end rg_sech2_f32 */
 
 /* begin rg_pow_f32: rg_exp_f64 rg_log_f64 rg_pow_special_f64 */
-/* Through float, whose logarithm has digits to spare for the product. */
+/* Through binary64, whose logarithm has digits to spare for the product. */
 static inline float rg_pow_f32(float a, float b) {
   double l = rg_log_f64(fabs((double)a));
   return (float)rg_pow_special_f64((double)a, (double)b, rg_exp_f64((double)b * l));
