@@ -17,7 +17,7 @@
 
 #define INLINE static inline __attribute__((always_inline)) TARGET
 #if defined(__clang__)
-#define UNROLL _Pragma("unroll")
+#define UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define UNROLL _Pragma("GCC unroll 16")
 #endif
