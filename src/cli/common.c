@@ -1,0 +1,222 @@
+/* What the commands have in common: context, models, recipes, files, JSON. */
+#include "common.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int rg_open(const rg_args *args, rung_context **out) {
+  if (rung_context_create(NULL, out) != RUNG_OK) {
+    rg_say("out of memory");
+    return RG_FAILURE;
+  }
+  const char *threads = rg_value(args, "threads");
+  if (!threads) return RG_SUCCESS;
+  long count = strtol(threads, NULL, 10);
+  if (rung_set_threads(*out, count > 1 << 20 ? 1 << 20 : (int)count) == RUNG_OK) return RG_SUCCESS;
+  int status = rg_usage("--threads: %s", rung_error(*out));
+  rung_context_destroy(*out);
+  *out = NULL;
+  return status;
+}
+
+int rg_failed(const rung_context *ctx) {
+  rg_say("%s", rung_error(ctx));
+  return RG_FAILURE;
+}
+
+char *rg_join(const char *folder, const char *name) {
+  size_t size = strlen(folder) + strlen(name) + 2;
+  char *path = malloc(size);
+  if (!path) {
+    rg_say("out of memory");
+    return NULL;
+  }
+  size_t length = strlen(folder);
+  bool slash = length > 0 && folder[length - 1] == '/';
+  snprintf(path, size, "%s%s%s", folder, slash ? "" : "/", name);
+  return path;
+}
+
+int rg_load(rung_context *ctx, const char *path, rung_model **out) {
+  struct stat info;
+  char *inside = NULL;
+  if (stat(path, &info) == 0 && S_ISDIR(info.st_mode)) {
+    inside = rg_join(path, RUNG_RUN_MODEL);
+    if (!inside) return RG_FAILURE;
+  }
+  rung_status status = rung_model_load(ctx, inside ? inside : path, out);
+  free(inside);
+  return status == RUNG_OK ? RG_SUCCESS : rg_failed(ctx);
+}
+
+/* The model's names as "a,b"; its box, with `box`, as "a=0:1,b=0:2". The caller frees it. */
+static char *names_of(const rung_model *model, int count,
+                      const char *(*name)(const rung_model *, int), bool box) {
+  size_t size = 1;
+  for (int i = 0; i < count; i++) size += strlen(name(model, i)) + 64;
+  char *text = malloc(size);
+  if (!text) return NULL;
+  *text = 0;
+  size_t used = 0;
+  for (int i = 0; i < count; i++) {
+    used += (size_t)snprintf(text + used, size - used, "%s%s", i ? "," : "", name(model, i));
+    double low, high;
+    rung_model_range(model, i, &low, &high);
+    if (box) used += (size_t)snprintf(text + used, size - used, "=%.17g:%.17g", low, high);
+  }
+  return text;
+}
+
+static int set_owned(rung_recipe *recipe, rung_context *ctx, const char *key, char *value) {
+  if (!value) {
+    rg_say("out of memory");
+    return RG_FAILURE;
+  }
+  rung_status status = rung_recipe_set(recipe, ctx, key, value);
+  free(value);
+  return status == RUNG_OK ? RG_SUCCESS : rg_failed(ctx);
+}
+
+static int set_model_defaults(rung_recipe *recipe, rung_context *ctx, const rung_model *model,
+                              bool function) {
+  rung_dtype dtype = rung_model_dtype(model);
+  if (rung_recipe_set(recipe, ctx, "precision", rung_dtype_name(dtype)) != RUNG_OK)
+    return rg_failed(ctx);
+  int outputs = rung_model_outputs(model), inputs = rung_model_inputs(model);
+  int status =
+      set_owned(recipe, ctx, "target", names_of(model, outputs, rung_model_output_name, false));
+  if (status) return status;
+  return set_owned(recipe, ctx, function ? "domain" : "inputs",
+                   names_of(model, inputs, rung_model_input_name, function));
+}
+
+static int set_given(rung_recipe *recipe, rung_context *ctx, const rg_args *args,
+                     const char *table) {
+  if (table && rung_recipe_set(recipe, ctx, "table", table) != RUNG_OK) return rg_failed(ctx);
+  for (int i = 0; i < args->given_count; i++) {
+    const char *key = args->given[i].option->key;
+    if (key && rung_recipe_set(recipe, ctx, key, args->given[i].value) != RUNG_OK)
+      return rg_usage("%s", rung_error(ctx));
+  }
+  return RG_SUCCESS;
+}
+
+int rg_make_recipe(const rg_args *args, rung_context *ctx, const rung_model *model,
+                   const char *table, rung_recipe **out) {
+  *out = NULL;
+  bool function = rg_given(args, "function");
+  if (!table && !function) return rg_usage("expected a table or --function");
+  if (table && function) return rg_usage("expected a table or --function, found both");
+  if (function && !model && !rg_given(args, "domain"))
+    return rg_usage("--function needs --domain, for example --domain 'x=-1:1'");
+  if (table && rg_given(args, "domain")) return rg_usage("--domain belongs to --function");
+  if (table && !model && !rg_given(args, "target"))
+    return rg_usage("a table needs --target: the columns to predict");
+  if (rung_recipe_create(ctx, out) != RUNG_OK) return rg_failed(ctx);
+  int status = model ? set_model_defaults(*out, ctx, model, function) : RG_SUCCESS;
+  if (!status) status = set_given(*out, ctx, args, table);
+  if (!status) return RG_SUCCESS;
+  rung_recipe_destroy(*out);
+  *out = NULL;
+  return status;
+}
+
+static int not_written(const char *path) {
+  rg_say("%s: cannot be written: %s", path, strerror(errno));
+  return RG_FAILURE;
+}
+
+int rg_write(const char *path, const void *data, size_t length) {
+  if (!path) {
+    fwrite(data, 1, length, stdout); /* main looks whether this went well */
+    return RG_SUCCESS;
+  }
+  size_t size = strlen(path) + 8;
+  char *other = malloc(size);
+  if (!other) return not_written(path);
+  snprintf(other, size, "%s.XXXXXX", path);
+  int file = mkstemp(other);
+  FILE *out = file >= 0 ? fdopen(file, "wb") : NULL;
+  if (!out) {
+    if (file >= 0) close(file);
+    free(other);
+    return not_written(path);
+  }
+  mode_t mask = umask(0);
+  umask(mask);
+  bool good = fwrite(data, 1, length, out) == length && fflush(out) == 0 &&
+              fchmod(file, 0666 & ~mask) == 0 && fsync(file) == 0;
+  good = fclose(out) == 0 && good;
+  good = good && rename(other, path) == 0;
+  int status = good ? RG_SUCCESS : not_written(path);
+  if (!good) unlink(other);
+  free(other);
+  return status;
+}
+
+void rg_json_text(const char *text) {
+  putchar('"');
+  for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+    if (*c == '"' || *c == '\\')
+      printf("\\%c", *c);
+    else if (*c < 0x20)
+      printf("\\u%04x", *c);
+    else
+      putchar(*c);
+  }
+  putchar('"');
+}
+
+void rg_json_value(double value) {
+  char number[40];
+  if (!isfinite(value)) {
+    fputs("null", stdout);
+    return;
+  }
+  for (int digits = 1; digits <= 17; digits++) {
+    snprintf(number, sizeof number, "%.*g", digits, value);
+    double back = strtod(number, NULL);
+    if (!(back < value) && !(back > value)) break;
+  }
+  fputs(number, stdout);
+}
+
+void rg_json_key(const char *name, bool first) {
+  if (!first) putchar(',');
+  rg_json_text(name);
+  putchar(':');
+}
+
+void rg_json_stage(int number, const rung_stage_info *stage) {
+  printf("{\"stage\":%d,\"width\":%d,\"layers\":%d", number, stage->width, stage->layers);
+  rg_json_key("activation", false);
+  rg_json_text(stage->activation ? stage->activation : "");
+  const struct {
+    const char *name;
+    double value;
+  } numbers[] = {{"frequency", stage->frequency},
+                 {"eps", stage->eps},
+                 {"training_error", stage->training_error},
+                 {"heldout_error", stage->heldout_error},
+                 {"parameters", (double)stage->parameters},
+                 {"points", (double)stage->points},
+                 {"seconds", stage->seconds}};
+  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+    rg_json_key(numbers[i].name, false);
+    rg_json_value(numbers[i].value);
+  }
+  putchar('}');
+}
+
+void rg_print_stage_heading(void) {
+  puts("stage  width  frequency  training error  held-out error  parameters  seconds");
+}
+
+void rg_print_stage(int number, const rung_stage_info *stage) {
+  printf("%5d  %5d  %9.4g  %14.3e  %14.3e  %10lld  %7.2f\n", number, stage->width, stage->frequency,
+         stage->training_error, stage->heldout_error, (long long)stage->parameters, stage->seconds);
+}

@@ -1,0 +1,120 @@
+/* rung eval: compares a model with a table or a function. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "commands.h"
+#include "common.h"
+
+static const char *const usage[] = {
+    "MODEL TABLE [OPTIONS]",
+    "MODEL --function TEXT [--domain RANGES] [OPTIONS]",
+    NULL,
+};
+
+static const char *const text[] = {
+    "Prints the errors of a model on the rows of a table, or on random points of a function. MODEL "
+    "is a model's file or a run's folder.",
+    NULL,
+};
+
+static const rg_option options[] = {
+    {"target", 0, RG_TEXT, "NAMES", NULL, false, "columns that hold the truth",
+     "the model's outputs", "target"},
+    {"inputs", 0, RG_TEXT, "NAMES", NULL, false, "columns that hold the inputs",
+     "the model's inputs", "inputs"},
+    RG_OPTION_FUNCTION,
+    {"domain", 0, RG_TEXT, "RANGES", NULL, false,
+     "ranges of the function's variables, for example 'x=-1:1,y=0:2'",
+     "the box of the model's training points", "domain"},
+    {"points", 0, RG_WHOLE, "N", NULL, false, "random points of a function", "1000", NULL},
+    {"seed", 0, RG_WHOLE, "N", NULL, false, "start of the random numbers", "1", NULL},
+    RG_OPTION_THREADS,
+    RG_OPTION_JSON,
+    RG_OPTION_END,
+};
+
+static const rg_example examples[] = {
+    {"rung eval points.run test.csv", "Prints the errors on a table that was not trained on."},
+    {"rung eval wave --function 'sin(2*x+1)+0.2*exp(1.3*x)' --json",
+     "Prints the errors on 1000 random points of a function as JSON."},
+    {NULL, NULL},
+};
+
+/* The columns come in the model's order, so the problem must have its names where it is a
+ * function: "x=..,y=.." is taken in the order given. */
+static int check_names(const rung_model *model, const rung_problem *problem) {
+  if (problem->inputs != rung_model_inputs(model))
+    return rg_usage("the model has %d inputs, found %d", rung_model_inputs(model), problem->inputs);
+  if (problem->outputs != rung_model_outputs(model))
+    return rg_usage("the model has %d outputs, found %d", rung_model_outputs(model),
+                    problem->outputs);
+  for (int i = 0; problem->function && problem->input_names && i < problem->inputs; i++) {
+    const char *expected = rung_model_input_name(model, i);
+    if (strcmp(problem->input_names[i], expected) != 0)
+      return rg_usage("--domain: expected '%s' as variable %d, as in the model; found '%s'",
+                      expected, i + 1, problem->input_names[i]);
+  }
+  return RG_SUCCESS;
+}
+
+static void tell(const rung_evaluation *e, bool json) {
+  const struct {
+    const char *name, *label;
+    double value;
+  } rows[] = {{"points", "points", (double)e->points},
+              {"relative_l2", "relative L2 error", e->relative_l2},
+              {"rms", "RMS error", e->rms},
+              {"max_error", "largest error", e->max_error},
+              {"max_relative", "largest error over largest |y|", e->max_relative},
+              {"r2", "R2", e->r2}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    if (json) {
+      fputs(i ? "" : "{", stdout);
+      rg_json_key(rows[i].name, i == 0);
+      rg_json_value(rows[i].value);
+    } else {
+      printf("%-30s  %.*g\n", rows[i].label, i == 0 ? 17 : 6, rows[i].value);
+    }
+  }
+  if (json) puts("}");
+}
+
+static int compare(const rg_args *args, rung_context *ctx, const rung_model *model,
+                   const rung_recipe *recipe) {
+  rung_source *source = NULL;
+  if (rung_source_open(ctx, recipe, &source) != RUNG_OK) return rg_failed(ctx);
+  const rung_problem *problem = rung_source_problem(source);
+  const char *points = rg_value(args, "points"), *seed = rg_value(args, "seed");
+  rung_evaluation result;
+  int status = check_names(model, problem);
+  if (!status && rung_evaluate(ctx, model, problem, points ? strtoll(points, NULL, 10) : 1000,
+                               seed ? strtoull(seed, NULL, 10) : 1, &result) != RUNG_OK)
+    status = rg_failed(ctx);
+  if (!status) tell(&result, rg_given(args, "json"));
+  rung_source_close(source);
+  return status;
+}
+
+static int run(const rg_args *args) {
+  rung_context *ctx;
+  rung_model *model = NULL;
+  rung_recipe *recipe = NULL;
+  int status = rg_open(args, &ctx);
+  if (status) return status;
+  status = rg_load(ctx, args->argument[0], &model);
+  if (!status)
+    status = rg_make_recipe(args, ctx, model, args->count > 1 ? args->argument[1] : NULL, &recipe);
+  if (!status) status = compare(args, ctx, model, recipe);
+  rung_recipe_destroy(recipe);
+  rung_model_destroy(model);
+  rung_context_destroy(ctx);
+  return status;
+}
+
+const rg_command rg_eval_command = {
+    "eval",  "tell the errors of a model on a table or a function",
+    usage,   text,
+    options, examples,
+    1,       2,
+    run,
+};

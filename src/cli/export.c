@@ -1,0 +1,73 @@
+/* rung export: writes a model as source code. */
+#include <ctype.h>
+#include <string.h>
+
+#include "commands.h"
+#include "common.h"
+
+static const char *const usage[] = {"MODEL --format c|numpy [-o FILE] [OPTIONS]", NULL};
+
+static const char *const text[] = {
+    "Writes a model as one file of source code: C99 that needs only the C library's mathematics "
+    "and "
+    "allocates nothing, or Python that needs only NumPy. MODEL is a model's file or a run's "
+    "folder.",
+    NULL,
+};
+
+static const rg_option options[] = {
+    {"format", 0, RG_CHOICE, "F", "c numpy", false, "language of the file", "c", NULL},
+    {"output", 'o', RG_FILE, "FILE", NULL, false, "file to write", "standard output", NULL},
+    {"derivatives", 0, RG_FLAG, NULL, NULL, false, "also the gradient in the inputs (C)", NULL,
+     NULL},
+    {"name", 0, RG_TEXT, "NAME", NULL, false, "prefix of the functions (C)", "rung_model", NULL},
+    RG_OPTION_END,
+};
+
+static const rg_example examples[] = {
+    {"rung export points.run --format c --derivatives --name pump -o pump.c",
+     "Writes C functions whose names begin with pump, for the values and the gradient."},
+    {NULL, NULL},
+};
+
+static bool is_identifier(const char *name) {
+  if (!isalpha((unsigned char)*name) && *name != '_') return false;
+  for (const char *c = name; *c; c++)
+    if (!isalnum((unsigned char)*c) && *c != '_') return false;
+  return true;
+}
+
+static int write_source(const rg_args *args, rung_context *ctx, const rung_model *model) {
+  const char *format = rg_value(args, "format");
+  char *source = NULL;
+  size_t length = 0;
+  rung_export_options how = rung_export_options_default();
+  if (rg_given(args, "name")) how.name = rg_value(args, "name");
+  how.derivatives = rg_given(args, "derivatives");
+  rung_status status = format && strcmp(format, "numpy") == 0
+                           ? rung_export_numpy(model, ctx, &how, &source, &length)
+                           : rung_export_c(model, ctx, &how, &source, &length);
+  if (status != RUNG_OK) return rg_failed(ctx);
+  int code = rg_write(rg_value(args, "output"), source, length);
+  rung_free(ctx, source);
+  return code;
+}
+
+static int run(const rg_args *args) {
+  const char *name = rg_value(args, "name");
+  if (name && !is_identifier(name))
+    return rg_usage("--name: expected letters, digits and _, found '%s'", name);
+  rung_context *ctx;
+  rung_model *model = NULL;
+  int status = rg_open(args, &ctx);
+  if (status) return status;
+  status = rg_load(ctx, args->argument[0], &model);
+  if (!status) status = write_source(args, ctx, model);
+  rung_model_destroy(model);
+  rung_context_destroy(ctx);
+  return status;
+}
+
+const rg_command rg_export_command = {
+    "export", "write a model as C or Python source", usage, text, options, examples, 1, 1, run,
+};

@@ -1,0 +1,41 @@
+/* rung report: writes the report of a run again. */
+#include <stdlib.h>
+
+#include "commands.h"
+#include "common.h"
+
+static const char *const usage[] = {"RUN_DIR", NULL};
+
+static const char *const text[] = {
+    "Writes RUN_DIR/report.html from the log and the recipe in RUN_DIR: one file with tables and "
+    "charts that opens in any browser, without network. rung fit does so at its end; this command "
+    "also shows a run that goes on or was interrupted.",
+    NULL,
+};
+
+static const rg_option options[] = {RG_OPTION_END};
+
+static const rg_example examples[] = {
+    {"rung report points.run", "Writes points.run/report.html and prints its name."},
+    {NULL, NULL},
+};
+
+static int run(const rg_args *args) {
+  rung_context *ctx;
+  int status = rg_open(args, &ctx);
+  if (status) return status;
+  char *path = rg_join(args->argument[0], RUNG_RUN_REPORT);
+  if (!path)
+    status = RG_FAILURE;
+  else if (rung_run_report(ctx, args->argument[0]) != RUNG_OK)
+    status = rg_failed(ctx);
+  else
+    puts(path);
+  free(path);
+  rung_context_destroy(ctx);
+  return status;
+}
+
+const rg_command rg_report_command = {
+    "report", "write the report of a run", usage, text, options, examples, 1, 1, run,
+};

@@ -1,0 +1,206 @@
+/* Training on the terminal: the stage table grows as stages are kept, a bar beneath shows the one
+ * in training, Ctrl-C stops and keeps the best model. */
+#include "train.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define BAR_CELLS 24
+#define BAR_INTERVAL 0.1 /* seconds between two drawings */
+#define BAR_ROOM 256
+
+typedef struct view {
+  bool json;
+  bool bar;         /* stderr is a terminal that can clear a line */
+  bool bar_shown;   /* a bar stands on the terminal now */
+  double bar_time;  /* when it was drawn last */
+  bool heading;     /* the table's heading has been printed */
+  bool interrupted; /* by Ctrl-C */
+  bool seen[256];   /* stages whose row has been printed */
+} view;
+
+static volatile sig_atomic_t interrupt_asked;
+
+/* The first Ctrl-C asks the fit to stop; the handler is then gone (SA_RESETHAND), so that the
+ * second one kills. */
+static void on_interrupt(int number) {
+  (void)number;
+  interrupt_asked = 1;
+}
+
+static void catch_interrupt(void) {
+  struct sigaction action = {.sa_handler = on_interrupt,
+                             .sa_flags = (int)SA_RESETHAND | SA_RESTART};
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGINT, &action, NULL);
+}
+
+static void clear_bar(view *v) {
+  if (!v->bar_shown) return;
+  fputs("\r\x1b[K", stderr);
+  fflush(stderr);
+  v->bar_shown = false;
+}
+
+static int terminal_width(void) {
+  struct winsize size;
+  bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  int width = known ? size.ws_col : 80;
+  return width < BAR_ROOM ? width : BAR_ROOM;
+}
+
+/* "stage 2 [########        ]  48%  solving for the head  1.2 s" */
+static void draw_bar(view *v, const rung_progress *progress) {
+  if (!v->bar) return;
+  if (v->bar_shown && progress->seconds < v->bar_time + BAR_INTERVAL) return;
+  char cells[BAR_CELLS + 1], share[8] = "", line[BAR_ROOM];
+  memset(cells, ' ', BAR_CELLS);
+  cells[BAR_CELLS] = 0;
+  if (progress->fraction >= 0) {
+    double fraction = progress->fraction > 1 ? 1 : progress->fraction;
+    memset(cells, '#', (size_t)(fraction * BAR_CELLS));
+    snprintf(share, sizeof share, "%3.0f%%", 100 * fraction);
+  }
+  snprintf(line, sizeof line, "stage %d [%s] %s  %s  %.1f s", progress->stage, cells, share,
+           progress->doing ? progress->doing : "", progress->seconds);
+  fprintf(stderr, "\r%.*s\x1b[K", terminal_width() - 1, line);
+  fflush(stderr);
+  v->bar_shown = true;
+  v->bar_time = progress->seconds;
+}
+
+static void print_row(view *v, int number, const rung_stage_info *stage) {
+  if (v->json) return;
+  if (!v->heading) rg_print_stage_heading();
+  v->heading = true;
+  rg_print_stage(number, stage);
+  fflush(stdout);
+}
+
+static int on_progress(void *user, const rung_progress *progress) {
+  view *v = user;
+  if (progress->finished) {
+    clear_bar(v);
+    print_row(v, progress->stage, progress->finished);
+    if (progress->stage >= 0 && progress->stage < (int)(sizeof v->seen / sizeof *v->seen))
+      v->seen[progress->stage] = true;
+  }
+  if (progress->note) {
+    clear_bar(v);
+    rg_say("%s", progress->note);
+  }
+  draw_bar(v, progress);
+  if (interrupt_asked && !v->interrupted) {
+    v->interrupted = true;
+    clear_bar(v);
+    rg_say("stopping; the best model so far will be kept. Ctrl-C again ends at once");
+  }
+  return interrupt_asked;
+}
+
+/* Rows of stages that were trained earlier, before an interruption. */
+static int print_missing_rows(view *v, rung_context *ctx, const rung_model *model) {
+  for (int k = 0; k < rung_model_stages(model); k++) {
+    rung_stage_info stage;
+    if (k < (int)(sizeof v->seen / sizeof *v->seen) && v->seen[k]) continue;
+    if (rung_model_stage(model, ctx, k, &stage) != RUNG_OK) return rg_failed(ctx);
+    print_row(v, k, &stage);
+  }
+  return RG_SUCCESS;
+}
+
+static int tell_json(const rg_training *t, const char *model_path, const rung_model *model,
+                     const rung_fit_result *result) {
+  fputs("{\"run\":", stdout);
+  if (t->folder)
+    rg_json_text(t->folder);
+  else
+    fputs("null", stdout);
+  rg_json_key("model", false);
+  rg_json_text(model_path);
+  fputs(",\"stages\":[", stdout);
+  for (int k = 0; k < rung_model_stages(model); k++) {
+    rung_stage_info stage;
+    if (rung_model_stage(model, t->ctx, k, &stage) != RUNG_OK) return rg_failed(t->ctx);
+    if (k) putchar(',');
+    rg_json_stage(k, &stage);
+  }
+  fputs("],\"result\":{\"stop\":", stdout);
+  rg_json_text(rung_stop_text(result->stop));
+  const struct {
+    const char *name;
+    double value;
+  } numbers[] = {{"training_error", result->training_error},
+                 {"heldout_error", result->heldout_error},
+                 {"max_error", result->max_error},
+                 {"noise", result->noise},
+                 {"parameters", (double)rung_model_parameters(model)},
+                 {"seconds", result->seconds},
+                 {"planned_bytes", (double)result->planned_bytes},
+                 {"peak_bytes", (double)result->peak_bytes}};
+  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+    rg_json_key(numbers[i].name, false);
+    rg_json_value(numbers[i].value);
+  }
+  puts("}}");
+  return RG_SUCCESS;
+}
+
+static void tell_text(const rg_training *t, const char *model_path, const rung_fit_result *result) {
+  printf("stopped   %s: %s\n", rung_stop_text(result->stop), rung_stop_meaning(result->stop));
+  printf("held-out  %.3g relative L2, largest %.3g of the largest |y|\n", result->heldout_error,
+         result->max_error);
+  if (result->noise > 0) printf("noise     %.3g RMS, estimated\n", result->noise);
+  printf("took      %.2f s, %.1f MB at the most, %.1f MB planned\n", result->seconds,
+         (double)result->peak_bytes / 1e6, (double)result->planned_bytes / 1e6);
+  printf("model     %s\n", model_path);
+  if (t->folder) printf("report    %s/%s\n", t->folder, RUNG_RUN_REPORT);
+}
+
+static int tell(const rg_training *t, view *v, const rung_model *model,
+                const rung_fit_result *result) {
+  char *inside = t->folder ? rg_join(t->folder, RUNG_RUN_MODEL) : NULL;
+  if (t->folder && !inside) return RG_FAILURE;
+  const char *path = inside ? inside : t->model_path;
+  int status = print_missing_rows(v, t->ctx, model);
+  if (!status && v->json) status = tell_json(t, path, model, result);
+  if (!status && !v->json) tell_text(t, path, result);
+  if (!status && v->interrupted) {
+    if (t->folder)
+      rg_say("interrupted; to go on: rung fit --resume %s, or add stages with rung extend %s ...",
+             t->folder, t->folder);
+    else
+      rg_say("interrupted; to go on: rung extend %s ...", path);
+    status = RG_INTERRUPTED;
+  }
+  free(inside);
+  return status;
+}
+
+static int finish(const rg_training *t, view *v, const rung_model *model,
+                  const rung_fit_result *result) {
+  if (!t->folder && rung_model_save(model, t->ctx, t->model_path) != RUNG_OK)
+    return rg_failed(t->ctx);
+  if (t->folder && rung_run_report(t->ctx, t->folder) != RUNG_OK) return rg_failed(t->ctx);
+  return tell(t, v, model, result);
+}
+
+int rg_train(const rg_training *t) {
+  const char *terminal = getenv("TERM");
+  view v = {.json = rg_given(t->args, "json"),
+            .bar = isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb") != 0};
+  rung_model *model = NULL;
+  rung_fit_result result = {0};
+  catch_interrupt();
+  rung_status status =
+      t->recipe ? rung_run(t->ctx, t->recipe, t->folder, on_progress, &v, &model, &result)
+                : rung_run_resume(t->ctx, t->folder, on_progress, &v, &model, &result);
+  clear_bar(&v);
+  int code = status == RUNG_OK ? finish(t, &v, model, &result) : rg_failed(t->ctx);
+  if (status == RUNG_E_CANCELLED && interrupt_asked) code = RG_INTERRUPTED;
+  rung_model_destroy(model);
+  return code;
+}
