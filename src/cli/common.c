@@ -8,31 +8,31 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-int rg_open(const rg_args *args, rung_context **out) {
+int cli_open(const cli_args *args, rung_context **out) {
   if (rung_context_create(NULL, out) != RUNG_OK) {
-    rg_say("out of memory");
-    return RG_FAILURE;
+    cli_say("out of memory");
+    return CLI_FAILURE;
   }
-  const char *threads = rg_value(args, "threads");
-  if (!threads) return RG_SUCCESS;
+  const char *threads = cli_value(args, "threads");
+  if (!threads) return CLI_SUCCESS;
   long count = strtol(threads, NULL, 10);
-  if (rung_set_threads(*out, count > 1 << 20 ? 1 << 20 : (int)count) == RUNG_OK) return RG_SUCCESS;
-  int status = rg_usage("--threads: %s", rung_error(*out));
+  if (rung_set_threads(*out, count > 1 << 20 ? 1 << 20 : (int)count) == RUNG_OK) return CLI_SUCCESS;
+  int status = cli_usage("--threads: %s", rung_error(*out));
   rung_context_destroy(*out);
   *out = NULL;
   return status;
 }
 
-int rg_failed(const rung_context *ctx) {
-  rg_say("%s", rung_error(ctx));
-  return RG_FAILURE;
+int cli_failed(const rung_context *ctx) {
+  cli_say("%s", rung_error(ctx));
+  return CLI_FAILURE;
 }
 
-char *rg_join(const char *folder, const char *name) {
+char *cli_join(const char *folder, const char *name) {
   size_t size = strlen(folder) + strlen(name) + 2;
   char *path = malloc(size);
   if (!path) {
-    rg_say("out of memory");
+    cli_say("out of memory");
     return NULL;
   }
   size_t length = strlen(folder);
@@ -41,16 +41,16 @@ char *rg_join(const char *folder, const char *name) {
   return path;
 }
 
-int rg_load(rung_context *ctx, const char *path, rung_model **out) {
+int cli_load(rung_context *ctx, const char *path, rung_model **out) {
   struct stat info;
   char *inside = NULL;
   if (stat(path, &info) == 0 && S_ISDIR(info.st_mode)) {
-    inside = rg_join(path, RUNG_RUN_MODEL);
-    if (!inside) return RG_FAILURE;
+    inside = cli_join(path, RUNG_RUN_MODEL);
+    if (!inside) return CLI_FAILURE;
   }
   rung_status status = rung_model_load(ctx, inside ? inside : path, out);
   free(inside);
-  return status == RUNG_OK ? RG_SUCCESS : rg_failed(ctx);
+  return status == RUNG_OK ? CLI_SUCCESS : cli_failed(ctx);
 }
 
 /* The model's names as "a,b"; its box, with `box`, as "a=0:1,b=0:2". The caller frees it. */
@@ -73,19 +73,19 @@ static char *names_of(const rung_model *model, int count,
 
 static int set_owned(rung_recipe *recipe, rung_context *ctx, const char *key, char *value) {
   if (!value) {
-    rg_say("out of memory");
-    return RG_FAILURE;
+    cli_say("out of memory");
+    return CLI_FAILURE;
   }
   rung_status status = rung_recipe_set(recipe, ctx, key, value);
   free(value);
-  return status == RUNG_OK ? RG_SUCCESS : rg_failed(ctx);
+  return status == RUNG_OK ? CLI_SUCCESS : cli_failed(ctx);
 }
 
 static int set_model_defaults(rung_recipe *recipe, rung_context *ctx, const rung_model *model,
                               bool function) {
   rung_dtype dtype = rung_model_dtype(model);
   if (rung_recipe_set(recipe, ctx, "precision", rung_dtype_name(dtype)) != RUNG_OK)
-    return rg_failed(ctx);
+    return cli_failed(ctx);
   int outputs = rung_model_outputs(model), inputs = rung_model_inputs(model);
   int status =
       set_owned(recipe, ctx, "target", names_of(model, outputs, rung_model_output_name, false));
@@ -94,46 +94,46 @@ static int set_model_defaults(rung_recipe *recipe, rung_context *ctx, const rung
                    names_of(model, inputs, rung_model_input_name, function));
 }
 
-static int set_given(rung_recipe *recipe, rung_context *ctx, const rg_args *args,
+static int set_given(rung_recipe *recipe, rung_context *ctx, const cli_args *args,
                      const char *table) {
-  if (table && rung_recipe_set(recipe, ctx, "table", table) != RUNG_OK) return rg_failed(ctx);
+  if (table && rung_recipe_set(recipe, ctx, "table", table) != RUNG_OK) return cli_failed(ctx);
   for (int i = 0; i < args->given_count; i++) {
     const char *key = args->given[i].option->key;
     if (key && rung_recipe_set(recipe, ctx, key, args->given[i].value) != RUNG_OK)
-      return rg_usage("%s", rung_error(ctx));
+      return cli_usage("%s", rung_error(ctx));
   }
-  return RG_SUCCESS;
+  return CLI_SUCCESS;
 }
 
-int rg_make_recipe(const rg_args *args, rung_context *ctx, const rung_model *model,
-                   const char *table, rung_recipe **out) {
+int cli_make_recipe(const cli_args *args, rung_context *ctx, const rung_model *model,
+                    const char *table, rung_recipe **out) {
   *out = NULL;
-  bool function = rg_given(args, "function");
-  if (!table && !function) return rg_usage("expected a table or --function");
-  if (table && function) return rg_usage("expected a table or --function, found both");
-  if (function && !model && !rg_given(args, "domain"))
-    return rg_usage("--function needs --domain, for example --domain 'x=-1:1'");
-  if (table && rg_given(args, "domain")) return rg_usage("--domain belongs to --function");
-  if (table && !model && !rg_given(args, "target"))
-    return rg_usage("a table needs --target: the columns to predict");
-  if (rung_recipe_create(ctx, out) != RUNG_OK) return rg_failed(ctx);
-  int status = model ? set_model_defaults(*out, ctx, model, function) : RG_SUCCESS;
+  bool function = cli_given(args, "function");
+  if (!table && !function) return cli_usage("expected a table or --function");
+  if (table && function) return cli_usage("expected a table or --function, found both");
+  if (function && !model && !cli_given(args, "domain"))
+    return cli_usage("--function needs --domain, for example --domain 'x=-1:1'");
+  if (table && cli_given(args, "domain")) return cli_usage("--domain belongs to --function");
+  if (table && !model && !cli_given(args, "target"))
+    return cli_usage("a table needs --target: the columns to predict");
+  if (rung_recipe_create(ctx, out) != RUNG_OK) return cli_failed(ctx);
+  int status = model ? set_model_defaults(*out, ctx, model, function) : CLI_SUCCESS;
   if (!status) status = set_given(*out, ctx, args, table);
-  if (!status) return RG_SUCCESS;
+  if (!status) return CLI_SUCCESS;
   rung_recipe_destroy(*out);
   *out = NULL;
   return status;
 }
 
 static int not_written(const char *path) {
-  rg_say("%s: cannot be written: %s", path, strerror(errno));
-  return RG_FAILURE;
+  cli_say("%s: cannot be written: %s", path, strerror(errno));
+  return CLI_FAILURE;
 }
 
-int rg_write(const char *path, const void *data, size_t length) {
+int cli_write(const char *path, const void *data, size_t length) {
   if (!path) {
     fwrite(data, 1, length, stdout); /* main looks whether this went well */
-    return RG_SUCCESS;
+    return CLI_SUCCESS;
   }
   size_t size = strlen(path) + 8;
   char *other = malloc(size);
@@ -152,13 +152,13 @@ int rg_write(const char *path, const void *data, size_t length) {
               fchmod(file, 0666 & ~mask) == 0 && fsync(file) == 0;
   good = fclose(out) == 0 && good;
   good = good && rename(other, path) == 0;
-  int status = good ? RG_SUCCESS : not_written(path);
+  int status = good ? CLI_SUCCESS : not_written(path);
   if (!good) unlink(other);
   free(other);
   return status;
 }
 
-void rg_json_text(const char *text) {
+void cli_json_text(const char *text) {
   putchar('"');
   for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
     if (*c == '"' || *c == '\\')
@@ -171,10 +171,14 @@ void rg_json_text(const char *text) {
   putchar('"');
 }
 
-void rg_json_value(double value) {
+void cli_json_value(double value) {
   char number[40];
   if (!isfinite(value)) {
     fputs("null", stdout);
+    return;
+  }
+  if (fabs(value) < 9e15 && !(value < trunc(value)) && !(value > trunc(value))) {
+    printf("%.0f", value + 0.0); /* whole numbers as such: no exponent, no -0 */
     return;
   }
   for (int digits = 1; digits <= 17; digits++) {
@@ -185,16 +189,16 @@ void rg_json_value(double value) {
   fputs(number, stdout);
 }
 
-void rg_json_key(const char *name, bool first) {
+void cli_json_key(const char *name, bool first) {
   if (!first) putchar(',');
-  rg_json_text(name);
+  cli_json_text(name);
   putchar(':');
 }
 
-void rg_json_stage(int number, const rung_stage_info *stage) {
+void cli_json_stage(int number, const rung_stage_info *stage, bool timed) {
   printf("{\"stage\":%d,\"width\":%d,\"layers\":%d", number, stage->width, stage->layers);
-  rg_json_key("activation", false);
-  rg_json_text(stage->activation ? stage->activation : "");
+  cli_json_key("activation", false);
+  cli_json_text(stage->activation ? stage->activation : "");
   const struct {
     const char *name;
     double value;
@@ -205,18 +209,10 @@ void rg_json_stage(int number, const rung_stage_info *stage) {
                  {"parameters", (double)stage->parameters},
                  {"points", (double)stage->points},
                  {"seconds", stage->seconds}};
-  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-    rg_json_key(numbers[i].name, false);
-    rg_json_value(numbers[i].value);
+  size_t count = sizeof numbers / sizeof *numbers - !timed; /* seconds come last */
+  for (size_t i = 0; i < count; i++) {
+    cli_json_key(numbers[i].name, false);
+    cli_json_value(numbers[i].value);
   }
   putchar('}');
-}
-
-void rg_print_stage_heading(void) {
-  puts("stage  width  frequency  training error  held-out error  parameters  seconds");
-}
-
-void rg_print_stage(int number, const rung_stage_info *stage) {
-  printf("%5d  %5d  %9.4g  %14.3e  %14.3e  %10lld  %7.2f\n", number, stage->width, stage->frequency,
-         stage->training_error, stage->heldout_error, (long long)stage->parameters, stage->seconds);
 }

@@ -4,32 +4,32 @@
 #include "options.h"
 
 /* One case of the word before: what may follow an option that takes a value. */
-static void bash_values(FILE *out, const rg_option *o) {
-  if (o->kind == RG_FLAG) return;
+static void bash_values(FILE *out, const cli_option *o) {
+  if (o->kind == CLI_FLAG) return;
   fputs("    ", out);
   if (o->letter) fprintf(out, "-%c|", o->letter);
   fprintf(out, "--%s) ", o->name);
-  if (o->kind == RG_CHOICE)
+  if (o->kind == CLI_CHOICE)
     fprintf(out, "COMPREPLY=($(compgen -W '%s' -- \"$cur\")); ", o->choices);
-  else if (o->kind == RG_FILE)
+  else if (o->kind == CLI_FILE)
     fputs("COMPREPLY=($(compgen -f -- \"$cur\")); ", out);
-  else if (o->kind == RG_FOLDER)
+  else if (o->kind == CLI_FOLDER)
     fputs("COMPREPLY=($(compgen -d -- \"$cur\")); ", out);
   fputs("return ;;\n", out);
 }
 
-static void bash_command(FILE *out, const rg_command *command) {
+static void bash_command(FILE *out, const cli_command *command) {
   fprintf(out, "  %s)\n    words='", command->name);
-  for (const rg_option *o = command->options; o->name; o++) {
+  for (const cli_option *o = command->options; o->name; o++) {
     if (o->letter) fprintf(out, "-%c ", o->letter);
     fprintf(out, "--%s ", o->name);
   }
   fputs("'\n    case $prev in\n", out);
-  for (const rg_option *o = command->options; o->name; o++) bash_values(out, o);
+  for (const cli_option *o = command->options; o->name; o++) bash_values(out, o);
   fputs("    esac ;;\n", out);
 }
 
-void rg_print_bash(FILE *out) {
+void cli_print_bash(FILE *out) {
   fputs("# bash completion for rung, made by: rung --completion bash\n"
         "_rung() {\n"
         "  local cur=${COMP_WORDS[COMP_CWORD]} prev= words=\n"
@@ -37,15 +37,15 @@ void rg_print_bash(FILE *out) {
         "  if ((COMP_CWORD == 1)); then\n"
         "    COMPREPLY=($(compgen -W '",
         out);
-  for (const rg_command *const *c = rg_commands; *c; c++) fprintf(out, "%s ", (*c)->name);
+  for (const cli_command *const *c = cli_commands; *c; c++) fprintf(out, "%s ", (*c)->name);
   fputs("help --help --version' -- \"$cur\"))\n    return\n  fi\n"
         "  prev=${COMP_WORDS[COMP_CWORD - 1]}\n"
         "  case ${COMP_WORDS[1]} in\n"
         "  help)\n    COMPREPLY=($(compgen -W '",
         out);
-  for (const rg_command *const *c = rg_commands; *c; c++) fprintf(out, "%s ", (*c)->name);
+  for (const cli_command *const *c = cli_commands; *c; c++) fprintf(out, "%s ", (*c)->name);
   fputs("' -- \"$cur\"))\n    return ;;\n", out);
-  for (const rg_command *const *c = rg_commands; *c; c++) bash_command(out, *c);
+  for (const cli_command *const *c = cli_commands; *c; c++) bash_command(out, *c);
   fputs("  esac\n"
         "  if [[ $cur == -* ]]; then\n"
         "    COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
@@ -69,7 +69,7 @@ static void zsh_text(FILE *out, const char *text) {
   }
 }
 
-static void zsh_option(FILE *out, const rg_option *o) {
+static void zsh_option(FILE *out, const cli_option *o) {
   fputs("    ", out);
   if (o->repeatable)
     fputs("'*'", out);
@@ -81,26 +81,26 @@ static void zsh_option(FILE *out, const rg_option *o) {
     fprintf(out, "'--%s[", o->name);
   zsh_text(out, o->help);
   fputc(']', out);
-  if (o->kind != RG_FLAG) {
+  if (o->kind != CLI_FLAG) {
     fputc(':', out);
     zsh_text(out, o->metavar);
     fputc(':', out);
   }
-  if (o->kind == RG_CHOICE) fprintf(out, "(%s)", o->choices);
-  if (o->kind == RG_FILE) fputs("_files", out);
-  if (o->kind == RG_FOLDER) fputs("_files -/", out);
+  if (o->kind == CLI_CHOICE) fprintf(out, "(%s)", o->choices);
+  if (o->kind == CLI_FILE) fputs("_files", out);
+  if (o->kind == CLI_FOLDER) fputs("_files -/", out);
   fputs("' \\\n", out);
 }
 
-void rg_print_zsh(FILE *out) {
+void cli_print_zsh(FILE *out) {
   fputs("#compdef rung\n# zsh completion for rung, made by: rung --completion zsh\n", out);
-  for (const rg_command *const *c = rg_commands; *c; c++) {
+  for (const cli_command *const *c = cli_commands; *c; c++) {
     fprintf(out, "_rung_%s() {\n  _arguments -S \\\n", (*c)->name);
-    for (const rg_option *o = (*c)->options; o->name; o++) zsh_option(out, o);
+    for (const cli_option *o = (*c)->options; o->name; o++) zsh_option(out, o);
     fputs("    '*:file:_files'\n}\n", out);
   }
   fputs("_rung() {\n  local -a commands=(\n", out);
-  for (const rg_command *const *c = rg_commands; *c; c++) {
+  for (const cli_command *const *c = cli_commands; *c; c++) {
     fprintf(out, "    '%s:", (*c)->name);
     zsh_text(out, (*c)->summary);
     fputs("'\n", out);

@@ -8,7 +8,7 @@
  * Gives how many there are, at most 2. */
 typedef struct cutter {
   const rung_model *model;
-  rg_derivative now, way[2];
+  cli_derivative now, way[2];
   int ways;
 } cutter;
 
@@ -43,24 +43,24 @@ static const char *input_names(const rung_model *model, char *out, size_t size) 
   return out;
 }
 
-static int parse_list(const rung_model *model, const char *text, rg_derivative *out) {
+static int parse_list(const rung_model *model, const char *text, cli_derivative *out) {
   char names[200];
-  *out = (rg_derivative){0};
+  *out = (cli_derivative){0};
   for (const char *at = text; *at;) {
     size_t length = strcspn(at, ",");
     int input = find_input(model, at, length);
     if (input < 0)
-      return rg_usage("--derivative %s: expected names of inputs (%s), found '%.*s'", text,
-                      input_names(model, names, sizeof names), (int)length, at);
+      return cli_usage("--derivative %s: expected names of inputs (%s), found '%.*s'", text,
+                       input_names(model, names, sizeof names), (int)length, at);
     if (out->order == RUNG_MAX_ORDER)
-      return rg_usage("--derivative %s: expected at most order %d", text, RUNG_MAX_ORDER);
+      return cli_usage("--derivative %s: expected at most order %d", text, RUNG_MAX_ORDER);
     out->input[out->order++] = input;
     at += length + (at[length] == ',');
   }
-  return RG_SUCCESS;
+  return CLI_SUCCESS;
 }
 
-static void join_inputs(const rung_model *model, const rg_derivative *d, const char *between,
+static void join_inputs(const rung_model *model, const cli_derivative *d, const char *between,
                         char *out, size_t size) {
   size_t used = 0;
   *out = 0;
@@ -69,7 +69,7 @@ static void join_inputs(const rung_model *model, const rg_derivative *d, const c
                              rung_model_input_name(model, d->input[k]));
 }
 
-int rg_parse_derivative(const rung_model *model, const char *text, rg_derivative *out) {
+int cli_parse_derivative(const rung_model *model, const char *text, cli_derivative *out) {
   if (strchr(text, ',')) return parse_list(model, text, out);
   cutter c = {.model = model};
   cut(&c, text);
@@ -77,18 +77,18 @@ int rg_parse_derivative(const rung_model *model, const char *text, rg_derivative
   if (c.ways == 2) {
     join_inputs(model, &c.way[0], ",", first, sizeof first);
     join_inputs(model, &c.way[1], ",", second, sizeof second);
-    return rg_usage("--derivative %s can mean %s%s or %s%s: write the one you mean, with commas",
-                    text, first, c.way[0].order == 1 ? "," : "", second,
-                    c.way[1].order == 1 ? "," : "");
+    return cli_usage("--derivative %s can mean %s%s or %s%s: write the one you mean, with commas",
+                     text, first, c.way[0].order == 1 ? "," : "", second,
+                     c.way[1].order == 1 ? "," : "");
   }
   if (c.ways == 0)
-    return rg_usage("--derivative %s: expected names of inputs (%s) one after another, at most %d",
-                    text, input_names(model, first, sizeof first), RUNG_MAX_ORDER);
+    return cli_usage("--derivative %s: expected names of inputs (%s) one after another, at most %d",
+                     text, input_names(model, first, sizeof first), RUNG_MAX_ORDER);
   *out = c.way[0];
-  return RG_SUCCESS;
+  return CLI_SUCCESS;
 }
 
-char *rg_derivative_name(const rung_model *model, int output, const rg_derivative *derivative) {
+char *cli_derivative_name(const rung_model *model, int output, const cli_derivative *derivative) {
   const char *y = rung_model_output_name(model, output);
   size_t size = strlen(y) + 2;
   for (int k = 0; k < derivative->order; k++)

@@ -17,23 +17,23 @@ static const char *const text[] = {
     NULL,
 };
 
-static const rg_option options[] = {
-    {"target", 0, RG_TEXT, "NAMES", NULL, false, "columns that hold the truth",
+static const cli_option options[] = {
+    {"target", 0, CLI_TEXT, "NAMES", NULL, false, "columns that hold the truth",
      "the model's outputs", "target"},
-    {"inputs", 0, RG_TEXT, "NAMES", NULL, false, "columns that hold the inputs",
+    {"inputs", 0, CLI_TEXT, "NAMES", NULL, false, "columns that hold the inputs",
      "the model's inputs", "inputs"},
-    RG_OPTION_FUNCTION,
-    {"domain", 0, RG_TEXT, "RANGES", NULL, false,
+    CLI_OPTION_FUNCTION,
+    {"domain", 0, CLI_TEXT, "RANGES", NULL, false,
      "ranges of the function's variables, for example 'x=-1:1,y=0:2'",
      "the box of the model's training points", "domain"},
-    {"points", 0, RG_WHOLE, "N", NULL, false, "random points of a function", "1000", NULL},
-    {"seed", 0, RG_WHOLE, "N", NULL, false, "start of the random numbers", "1", NULL},
-    RG_OPTION_THREADS,
-    RG_OPTION_JSON,
-    RG_OPTION_END,
+    {"points", 0, CLI_WHOLE, "N", NULL, false, "random points of a function", "1000", NULL},
+    {"seed", 0, CLI_WHOLE, "N", NULL, false, "start of the random numbers", "1", NULL},
+    CLI_OPTION_THREADS,
+    CLI_OPTION_JSON,
+    CLI_OPTION_END,
 };
 
-static const rg_example examples[] = {
+static const cli_example examples[] = {
     {"rung eval points.run test.csv", "Prints the errors on a table that was not trained on."},
     {"rung eval wave --function 'sin(2*x+1)+0.2*exp(1.3*x)' --json",
      "Prints the errors on 1000 random points of a function as JSON."},
@@ -44,17 +44,18 @@ static const rg_example examples[] = {
  * function: "x=..,y=.." is taken in the order given. */
 static int check_names(const rung_model *model, const rung_problem *problem) {
   if (problem->inputs != rung_model_inputs(model))
-    return rg_usage("the model has %d inputs, found %d", rung_model_inputs(model), problem->inputs);
+    return cli_usage("the model has %d inputs, found %d", rung_model_inputs(model),
+                     problem->inputs);
   if (problem->outputs != rung_model_outputs(model))
-    return rg_usage("the model has %d outputs, found %d", rung_model_outputs(model),
-                    problem->outputs);
+    return cli_usage("the model has %d outputs, found %d", rung_model_outputs(model),
+                     problem->outputs);
   for (int i = 0; problem->function && problem->input_names && i < problem->inputs; i++) {
     const char *expected = rung_model_input_name(model, i);
     if (strcmp(problem->input_names[i], expected) != 0)
-      return rg_usage("--domain: expected '%s' as variable %d, as in the model; found '%s'",
-                      expected, i + 1, problem->input_names[i]);
+      return cli_usage("--domain: expected '%s' as variable %d, as in the model; found '%s'",
+                       expected, i + 1, problem->input_names[i]);
   }
-  return RG_SUCCESS;
+  return CLI_SUCCESS;
 }
 
 static void tell(const rung_evaluation *e, bool json) {
@@ -70,8 +71,8 @@ static void tell(const rung_evaluation *e, bool json) {
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     if (json) {
       fputs(i ? "" : "{", stdout);
-      rg_json_key(rows[i].name, i == 0);
-      rg_json_value(rows[i].value);
+      cli_json_key(rows[i].name, i == 0);
+      cli_json_value(rows[i].value);
     } else {
       printf("%-30s  %.*g\n", rows[i].label, i == 0 ? 17 : 6, rows[i].value);
     }
@@ -79,31 +80,31 @@ static void tell(const rung_evaluation *e, bool json) {
   if (json) puts("}");
 }
 
-static int compare(const rg_args *args, rung_context *ctx, const rung_model *model,
+static int compare(const cli_args *args, rung_context *ctx, const rung_model *model,
                    const rung_recipe *recipe) {
   rung_source *source = NULL;
-  if (rung_source_open(ctx, recipe, &source) != RUNG_OK) return rg_failed(ctx);
+  if (rung_source_open(ctx, recipe, &source) != RUNG_OK) return cli_failed(ctx);
   const rung_problem *problem = rung_source_problem(source);
-  const char *points = rg_value(args, "points"), *seed = rg_value(args, "seed");
+  const char *points = cli_value(args, "points"), *seed = cli_value(args, "seed");
   rung_evaluation result;
   int status = check_names(model, problem);
   if (!status && rung_evaluate(ctx, model, problem, points ? strtoll(points, NULL, 10) : 1000,
                                seed ? strtoull(seed, NULL, 10) : 1, &result) != RUNG_OK)
-    status = rg_failed(ctx);
-  if (!status) tell(&result, rg_given(args, "json"));
+    status = cli_failed(ctx);
+  if (!status) tell(&result, cli_given(args, "json"));
   rung_source_close(source);
   return status;
 }
 
-static int run(const rg_args *args) {
+static int run(const cli_args *args) {
   rung_context *ctx;
   rung_model *model = NULL;
   rung_recipe *recipe = NULL;
-  int status = rg_open(args, &ctx);
+  int status = cli_open(args, &ctx);
   if (status) return status;
-  status = rg_load(ctx, args->argument[0], &model);
+  status = cli_load(ctx, args->argument[0], &model);
   if (!status)
-    status = rg_make_recipe(args, ctx, model, args->count > 1 ? args->argument[1] : NULL, &recipe);
+    status = cli_make_recipe(args, ctx, model, args->count > 1 ? args->argument[1] : NULL, &recipe);
   if (!status) status = compare(args, ctx, model, recipe);
   rung_recipe_destroy(recipe);
   rung_model_destroy(model);
@@ -111,7 +112,7 @@ static int run(const rg_args *args) {
   return status;
 }
 
-const rg_command rg_eval_command = {
+const cli_command cli_eval_command = {
     "eval",  "tell the errors of a model on a table or a function",
     usage,   text,
     options, examples,

@@ -15,16 +15,16 @@ static const char *const text[] = {
     NULL,
 };
 
-static const rg_option options[] = {
-    {"format", 0, RG_CHOICE, "F", "c numpy", false, "language of the file", "c", NULL},
-    {"output", 'o', RG_FILE, "FILE", NULL, false, "file to write", "standard output", NULL},
-    {"derivatives", 0, RG_FLAG, NULL, NULL, false, "also the gradient in the inputs (C)", NULL,
+static const cli_option options[] = {
+    {"format", 0, CLI_CHOICE, "F", "c numpy", false, "language of the file", "c", NULL},
+    {"output", 'o', CLI_FILE, "FILE", NULL, false, "file to write", "standard output", NULL},
+    {"derivatives", 0, CLI_FLAG, NULL, NULL, false, "also the gradient in the inputs (C)", NULL,
      NULL},
-    {"name", 0, RG_TEXT, "NAME", NULL, false, "prefix of the functions (C)", "rung_model", NULL},
-    RG_OPTION_END,
+    {"name", 0, CLI_TEXT, "NAME", NULL, false, "prefix of the functions (C)", "rung_model", NULL},
+    CLI_OPTION_END,
 };
 
-static const rg_example examples[] = {
+static const cli_example examples[] = {
     {"rung export points.run --format c --derivatives --name pump -o pump.c",
      "Writes C functions whose names begin with pump, for the values and the gradient."},
     {NULL, NULL},
@@ -37,37 +37,37 @@ static bool is_identifier(const char *name) {
   return true;
 }
 
-static int write_source(const rg_args *args, rung_context *ctx, const rung_model *model) {
-  const char *format = rg_value(args, "format");
+static int write_source(const cli_args *args, rung_context *ctx, const rung_model *model) {
+  const char *format = cli_value(args, "format");
   char *source = NULL;
   size_t length = 0;
   rung_export_options how = rung_export_options_default();
-  if (rg_given(args, "name")) how.name = rg_value(args, "name");
-  how.derivatives = rg_given(args, "derivatives");
+  if (cli_given(args, "name")) how.name = cli_value(args, "name");
+  how.derivatives = cli_given(args, "derivatives");
   rung_status status = format && strcmp(format, "numpy") == 0
                            ? rung_export_numpy(model, ctx, &how, &source, &length)
                            : rung_export_c(model, ctx, &how, &source, &length);
-  if (status != RUNG_OK) return rg_failed(ctx);
-  int code = rg_write(rg_value(args, "output"), source, length);
+  if (status != RUNG_OK) return cli_failed(ctx);
+  int code = cli_write(cli_value(args, "output"), source, length);
   rung_free(ctx, source);
   return code;
 }
 
-static int run(const rg_args *args) {
-  const char *name = rg_value(args, "name");
+static int run(const cli_args *args) {
+  const char *name = cli_value(args, "name");
   if (name && !is_identifier(name))
-    return rg_usage("--name: expected letters, digits and _, found '%s'", name);
+    return cli_usage("--name: expected letters, digits and _, found '%s'", name);
   rung_context *ctx;
   rung_model *model = NULL;
-  int status = rg_open(args, &ctx);
+  int status = cli_open(args, &ctx);
   if (status) return status;
-  status = rg_load(ctx, args->argument[0], &model);
+  status = cli_load(ctx, args->argument[0], &model);
   if (!status) status = write_source(args, ctx, model);
   rung_model_destroy(model);
   rung_context_destroy(ctx);
   return status;
 }
 
-const rg_command rg_export_command = {
+const cli_command cli_export_command = {
     "export", "write a model as C or Python source", usage, text, options, examples, 1, 1, run,
 };

@@ -23,35 +23,35 @@ static const char *const text[] = {
     NULL,
 };
 
-static const rg_option options[] = {
-    {"output", 'o', RG_FILE, "NEW", NULL, false, "folder or model file to write", NULL, NULL},
-    {"replace", 0, RG_WHOLE, "K", NULL, false, "train stage K anew instead of adding stages", NULL,
+static const cli_option options[] = {
+    {"output", 'o', CLI_FILE, "NEW", NULL, false, "folder or model file to write", NULL, NULL},
+    {"replace", 0, CLI_WHOLE, "K", NULL, false, "train stage K anew instead of adding stages", NULL,
      "replace"},
-    {"drop", 0, RG_WHOLE, "K", NULL, true, "remove stage K (as numbered in MODEL)", NULL, NULL},
-    {"target", 0, RG_TEXT, "NAMES", NULL, false, "columns to predict", "the model's outputs",
+    {"drop", 0, CLI_WHOLE, "K", NULL, true, "remove stage K (as numbered in MODEL)", NULL, NULL},
+    {"target", 0, CLI_TEXT, "NAMES", NULL, false, "columns to predict", "the model's outputs",
      "target"},
-    {"inputs", 0, RG_TEXT, "NAMES", NULL, false, "columns to predict from", "the model's inputs",
+    {"inputs", 0, CLI_TEXT, "NAMES", NULL, false, "columns to predict from", "the model's inputs",
      "inputs"},
-    RG_OPTION_FUNCTION,
-    {"domain", 0, RG_TEXT, "RANGES", NULL, false,
+    CLI_OPTION_FUNCTION,
+    {"domain", 0, CLI_TEXT, "RANGES", NULL, false,
      "ranges of the function's variables, for example 'x=-1:1,y=0:2'",
      "the box of the model's training points", "domain"},
-    {"method", 0, RG_CHOICE, "M", "separable gradient", false, "how a stage is trained",
+    {"method", 0, CLI_CHOICE, "M", "separable gradient", false, "how a stage is trained",
      "separable", "method"},
-    {"stages", 0, RG_WHOLE, "N", NULL, false, "add at most N stages", "as many as help", "stages"},
-    {"target-error", 0, RG_NUMBER, "E", NULL, false,
+    {"stages", 0, CLI_WHOLE, "N", NULL, false, "add at most N stages", "as many as help", "stages"},
+    {"target-error", 0, CLI_NUMBER, "E", NULL, false,
      "stop at this relative L2 error on held-out points", "0", "target-error"},
-    {"time", 0, RG_TEXT, "S", NULL, false, "stop after S seconds; also 90s, 5min, 2h", "no limit",
+    {"time", 0, CLI_TEXT, "S", NULL, false, "stop after S seconds; also 90s, 5min, 2h", "no limit",
      "time"},
-    {"memory", 0, RG_TEXT, "SIZE", NULL, false, "use at most this much memory, for example 200MB",
+    {"memory", 0, CLI_TEXT, "SIZE", NULL, false, "use at most this much memory, for example 200MB",
      "no limit", "memory"},
-    {"seed", 0, RG_WHOLE, "N", NULL, false, "start of the random numbers", "1", "seed"},
-    RG_OPTION_THREADS,
-    RG_OPTION_JSON,
-    RG_OPTION_END,
+    {"seed", 0, CLI_WHOLE, "N", NULL, false, "start of the random numbers", "1", "seed"},
+    CLI_OPTION_THREADS,
+    CLI_OPTION_JSON,
+    CLI_OPTION_END,
 };
 
-static const rg_example examples[] = {
+static const cli_example examples[] = {
     {"rung extend points.run more.csv -o better", "Adds stages on new data, in the folder better."},
     {"rung extend wave --function 'sin(2*x+1)+0.2*exp(1.3*x)' --replace 1 -o wave2",
      "Trains stage 1 anew."},
@@ -71,12 +71,12 @@ static int descending(const void *a, const void *b) {
 }
 
 /* Drops stages from the highest number down, so that the numbers of the others stay right. */
-static int drop_stages(const rg_args *args, rung_context *ctx, rung_model *model) {
+static int drop_stages(const cli_args *args, rung_context *ctx, rung_model *model) {
   long *number = calloc((size_t)args->given_count, sizeof *number);
-  int count = 0, status = RG_SUCCESS;
+  int count = 0, status = CLI_SUCCESS;
   if (!number) {
-    rg_say("out of memory");
-    return RG_FAILURE;
+    cli_say("out of memory");
+    return CLI_FAILURE;
   }
   for (int i = 0; i < args->given_count; i++)
     if (strcmp(args->given[i].option->name, "drop") == 0)
@@ -84,12 +84,12 @@ static int drop_stages(const rg_args *args, rung_context *ctx, rung_model *model
   qsort(number, (size_t)count, sizeof *number, descending);
   for (int i = 0; i < count && !status; i++) {
     if (number[i] >= rung_model_stages(model))
-      status = rg_usage("--drop %ld: the model has stages 0 to %d", number[i],
-                        rung_model_stages(model) - 1);
+      status = cli_usage("--drop %ld: the model has stages 0 to %d", number[i],
+                         rung_model_stages(model) - 1);
     else if (i > 0 && number[i] == number[i - 1])
-      status = rg_usage("--drop %ld is given twice", number[i]);
+      status = cli_usage("--drop %ld is given twice", number[i]);
     else if (rung_model_drop_stage(model, ctx, (int)number[i]) != RUNG_OK)
-      status = rg_failed(ctx);
+      status = cli_failed(ctx);
   }
   free(number);
   return status;
@@ -98,23 +98,23 @@ static int drop_stages(const rg_args *args, rung_context *ctx, rung_model *model
 /* Where the model goes: the file, or the model's name in a new folder. The caller frees it. */
 static char *place_model(const char *new) {
   if (is_model_file(new)) return strdup(new);
-  if (rg_check_new_folder(new)) return NULL;
+  if (cli_check_new_folder(new)) return NULL;
   if (mkdir(new, 0777) != 0 && errno != EEXIST) {
-    rg_say("%s: cannot be made: %s", new, strerror(errno));
+    cli_say("%s: cannot be made: %s", new, strerror(errno));
     return NULL;
   }
-  return rg_join(new, RUNG_RUN_MODEL);
+  return cli_join(new, RUNG_RUN_MODEL);
 }
 
-static int drop(const rg_args *args, rung_context *ctx, rung_model *model, const char *new) {
+static int drop(const cli_args *args, rung_context *ctx, rung_model *model, const char *new) {
   int status = drop_stages(args, ctx, model);
   if (status) return status;
   char *path = place_model(new);
-  if (!path) return RG_FAILURE;
+  if (!path) return CLI_FAILURE;
   if (rung_model_save(model, ctx, path) != RUNG_OK)
-    status = rg_failed(ctx);
-  else if (rg_given(args, "json"))
-    fputs("{\"model\":", stdout), rg_json_text(path), puts("}");
+    status = cli_failed(ctx);
+  else if (cli_given(args, "json"))
+    fputs("{\"model\":", stdout), cli_json_text(path), puts("}");
   else
     printf("model     %s\n", path);
   free(path);
@@ -125,51 +125,52 @@ static int drop(const rg_args *args, rung_context *ctx, rung_model *model, const
 static int set_model(rung_recipe *recipe, rung_context *ctx, const char *path) {
   struct stat info;
   bool folder = stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-  char *inside = folder ? rg_join(path, RUNG_RUN_MODEL) : NULL;
-  if (folder && !inside) return RG_FAILURE;
+  char *inside = folder ? cli_join(path, RUNG_RUN_MODEL) : NULL;
+  if (folder && !inside) return CLI_FAILURE;
   rung_status status = rung_recipe_set(recipe, ctx, "model", inside ? inside : path);
   free(inside);
-  return status == RUNG_OK ? RG_SUCCESS : rg_failed(ctx);
+  return status == RUNG_OK ? CLI_SUCCESS : cli_failed(ctx);
 }
 
-static int extend(const rg_args *args, rung_context *ctx, const rung_model *model,
+static int extend(const cli_args *args, rung_context *ctx, const rung_model *model,
                   const char *new) {
   rung_recipe *recipe = NULL;
   const char *table = args->count > 1 ? args->argument[1] : NULL;
-  int status = rg_make_recipe(args, ctx, model, table, &recipe);
+  int status = cli_make_recipe(args, ctx, model, table, &recipe);
   if (!status) status = set_model(recipe, ctx, args->argument[0]);
   bool file = is_model_file(new);
-  if (!status && !file) status = rg_check_new_folder(new);
+  if (!status && !file) status = cli_check_new_folder(new);
   if (!status) {
-    rg_training training = {.args = args,
-                            .ctx = ctx,
-                            .recipe = recipe,
-                            .folder = file ? NULL : new,
-                            .model_path = file ? new : NULL};
-    status = rg_train(&training);
+    cli_training training = {.args = args,
+                             .ctx = ctx,
+                             .recipe = recipe,
+                             .base = cli_given(args, "replace") ? NULL : model,
+                             .folder = file ? NULL : new,
+                             .model_path = file ? new : NULL};
+    status = cli_train(&training);
   }
   rung_recipe_destroy(recipe);
   return status;
 }
 
-static int check_replace(const rg_args *args, const rung_model *model) {
-  const char *replace = rg_value(args, "replace");
-  if (!replace || strtol(replace, NULL, 10) < rung_model_stages(model)) return RG_SUCCESS;
-  return rg_usage("--replace %s: the model has stages 0 to %d", replace,
-                  rung_model_stages(model) - 1);
+static int check_replace(const cli_args *args, const rung_model *model) {
+  const char *replace = cli_value(args, "replace");
+  if (!replace || strtol(replace, NULL, 10) < rung_model_stages(model)) return CLI_SUCCESS;
+  return cli_usage("--replace %s: the model has stages 0 to %d", replace,
+                   rung_model_stages(model) - 1);
 }
 
-static int run(const rg_args *args) {
-  const char *new = rg_value(args, "output");
-  bool data = args->count > 1 || rg_given(args, "function"), drops = rg_given(args, "drop");
-  if (!new) return rg_usage("expected -o NEW: where the new model goes");
-  if (drops && (data || rg_given(args, "replace")))
-    return rg_usage("--drop needs no data: drop first, then extend the result");
+static int run(const cli_args *args) {
+  const char *new = cli_value(args, "output");
+  bool data = args->count > 1 || cli_given(args, "function"), drops = cli_given(args, "drop");
+  if (!new) return cli_usage("expected -o NEW: where the new model goes");
+  if (drops && (data || cli_given(args, "replace")))
+    return cli_usage("--drop needs no data: drop first, then extend the result");
   rung_context *ctx;
   rung_model *model = NULL;
-  int status = rg_open(args, &ctx);
+  int status = cli_open(args, &ctx);
   if (status) return status;
-  status = rg_load(ctx, args->argument[0], &model);
+  status = cli_load(ctx, args->argument[0], &model);
   if (!status) status = check_replace(args, model);
   if (!status) status = drops ? drop(args, ctx, model, new) : extend(args, ctx, model, new);
   rung_model_destroy(model);
@@ -177,7 +178,7 @@ static int run(const rg_args *args) {
   return status;
 }
 
-const rg_command rg_extend_command = {
+const cli_command cli_extend_command = {
     "extend", "add stages to a model, replace or drop some", usage, text, options, examples, 1, 2,
     run,
 };

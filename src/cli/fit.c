@@ -26,43 +26,43 @@ static const char *const text[] = {
     NULL,
 };
 
-static const rg_option options[] = {
-    {"target", 0, RG_TEXT, "NAMES", NULL, false, "columns to predict, separated by commas", NULL,
+static const cli_option options[] = {
+    {"target", 0, CLI_TEXT, "NAMES", NULL, false, "columns to predict, separated by commas", NULL,
      "target"},
-    {"inputs", 0, RG_TEXT, "NAMES", NULL, false, "columns to predict from, separated by commas",
+    {"inputs", 0, CLI_TEXT, "NAMES", NULL, false, "columns to predict from, separated by commas",
      "all others", "inputs"},
-    RG_OPTION_FUNCTION,
-    {"domain", 0, RG_TEXT, "RANGES", NULL, false,
+    CLI_OPTION_FUNCTION,
+    {"domain", 0, CLI_TEXT, "RANGES", NULL, false,
      "the function's variables and their ranges, for example 'x=-1:1,y=0:2'", NULL, "domain"},
-    {"precision", 0, RG_CHOICE, "P", "single double quad", false,
+    {"precision", 0, CLI_CHOICE, "P", "single double quad", false,
      "working precision: about 7, 16 or 32 digits", "double", "precision"},
-    {"method", 0, RG_CHOICE, "M", "separable gradient", false,
+    {"method", 0, CLI_CHOICE, "M", "separable gradient", false,
      "how a stage is trained; gradient is the published recipe", "separable", "method"},
-    {"minimiser", 0, RG_CHOICE, "M", "lbfgs ssbroyden", false,
+    {"minimiser", 0, CLI_CHOICE, "M", "lbfgs ssbroyden", false,
      "the full-batch method of --method gradient", "lbfgs", "minimiser"},
-    {"stages", 0, RG_WHOLE, "N", NULL, false, "train at most N stages", "as many as help",
+    {"stages", 0, CLI_WHOLE, "N", NULL, false, "train at most N stages", "as many as help",
      "stages"},
-    {"target-error", 0, RG_NUMBER, "E", NULL, false,
+    {"target-error", 0, CLI_NUMBER, "E", NULL, false,
      "stop at this relative L2 error on held-out points", "0", "target-error"},
-    {"time", 0, RG_TEXT, "S", NULL, false, "stop after S seconds; also 90s, 5min, 2h", "no limit",
+    {"time", 0, CLI_TEXT, "S", NULL, false, "stop after S seconds; also 90s, 5min, 2h", "no limit",
      "time"},
-    {"memory", 0, RG_TEXT, "SIZE", NULL, false, "use at most this much memory, for example 200MB",
+    {"memory", 0, CLI_TEXT, "SIZE", NULL, false, "use at most this much memory, for example 200MB",
      "no limit", "memory"},
-    {"seed", 0, RG_WHOLE, "N", NULL, false, "start of the random numbers", "1", "seed"},
-    {"heldout", 0, RG_NUMBER, "F", NULL, false, "share of a table's points to hold out", "0.15",
+    {"seed", 0, CLI_WHOLE, "N", NULL, false, "start of the random numbers", "1", "seed"},
+    {"heldout", 0, CLI_NUMBER, "F", NULL, false, "share of a table's points to hold out", "0.15",
      "heldout"},
-    {"points", 0, RG_WHOLE, "N", NULL, false, "points to sample from a function", "chosen",
+    {"points", 0, CLI_WHOLE, "N", NULL, false, "points to sample from a function", "chosen",
      "points"},
-    RG_OPTION_THREADS,
-    {"output", 'o', RG_FOLDER, "RUN_DIR", NULL, false, "folder of the run",
+    CLI_OPTION_THREADS,
+    {"output", 'o', CLI_FOLDER, "RUN_DIR", NULL, false, "folder of the run",
      "NAME.run after the table's name, with a number where that exists", NULL},
-    {"resume", 0, RG_FOLDER, "RUN_DIR", NULL, false,
+    {"resume", 0, CLI_FOLDER, "RUN_DIR", NULL, false,
      "go on with an interrupted run, to the same result as without interruption", NULL, NULL},
-    RG_OPTION_JSON,
-    RG_OPTION_END,
+    CLI_OPTION_JSON,
+    CLI_OPTION_END,
 };
 
-static const rg_example examples[] = {
+static const cli_example examples[] = {
     {"rung fit points.csv --target y", "Fits y from all other columns, into points.run."},
     {"rung fit --function 'sin(2*x+1)+0.2*exp(1.3*x)' --domain 'x=-1:1' --precision quad -o wave",
      "Fits a function to about 30 digits, into the folder wave."},
@@ -91,79 +91,79 @@ static char *free_run_name(const char *table) {
     struct stat info;
     char *name = run_name(table, number);
     if (!name || stat(name, &info) != 0) {
-      if (!name) rg_say("out of memory");
+      if (!name) cli_say("out of memory");
       return name;
     }
     free(name);
   }
 }
 
-int rg_check_new_folder(const char *folder) {
+int cli_check_new_folder(const char *folder) {
   DIR *dir = opendir(folder);
-  if (!dir && errno == ENOENT) return RG_SUCCESS;
+  if (!dir && errno == ENOENT) return CLI_SUCCESS;
   if (!dir) {
-    rg_say("%s: expected a new or empty folder: %s", folder, strerror(errno));
-    return RG_FAILURE;
+    cli_say("%s: expected a new or empty folder: %s", folder, strerror(errno));
+    return CLI_FAILURE;
   }
   const struct dirent *entry;
   bool empty = true;
   while ((entry = readdir(dir)))
     if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) empty = false;
   closedir(dir);
-  if (empty) return RG_SUCCESS;
-  rg_say("%s: expected a new or empty folder, found files in it; choose another with -o, or go on "
-         "with a run by rung fit --resume %s",
-         folder, folder);
-  return RG_FAILURE;
+  if (empty) return CLI_SUCCESS;
+  cli_say("%s: expected a new or empty folder, found files in it; choose another with -o, or go on "
+          "with a run by rung fit --resume %s",
+          folder, folder);
+  return CLI_FAILURE;
 }
 
-static int resume(const rg_args *args) {
+static int resume(const cli_args *args) {
   for (int i = 0; i < args->given_count; i++) {
     const char *name = args->given[i].option->name;
     if (strcmp(name, "resume") != 0 && strcmp(name, "threads") != 0 && strcmp(name, "json") != 0)
-      return rg_usage("--resume takes what to fit from the run's recipe; it does not go with --%s",
-                      name);
+      return cli_usage("--resume takes what to fit from the run's recipe; it does not go with --%s",
+                       name);
   }
   if (args->count)
-    return rg_usage("--resume takes what to fit from the run's recipe; unexpected '%s'",
-                    args->argument[0]);
+    return cli_usage("--resume takes what to fit from the run's recipe; unexpected '%s'",
+                     args->argument[0]);
   rung_context *ctx;
-  int status = rg_open(args, &ctx);
+  int status = cli_open(args, &ctx);
   if (status) return status;
-  rg_training training = {.args = args, .ctx = ctx, .folder = rg_value(args, "resume")};
-  status = rg_train(&training);
+  cli_training training = {.args = args, .ctx = ctx, .folder = cli_value(args, "resume")};
+  status = cli_train(&training);
   rung_context_destroy(ctx);
   return status;
 }
 
-static int fit(const rg_args *args, rung_context *ctx) {
+static int fit(const cli_args *args, rung_context *ctx) {
   const char *table = args->count ? args->argument[0] : NULL;
   rung_recipe *recipe = NULL;
-  int status = rg_make_recipe(args, ctx, NULL, table, &recipe);
+  int status = cli_make_recipe(args, ctx, NULL, table, &recipe);
   if (status) return status;
-  const char *asked = rg_value(args, "output");
+  const char *asked = cli_value(args, "output");
   char *chosen = asked ? NULL : free_run_name(table);
   const char *folder = asked ? asked : chosen;
-  status = folder ? rg_check_new_folder(folder) : RG_FAILURE;
+  status = folder ? cli_check_new_folder(folder) : CLI_FAILURE;
   if (!status) {
-    rg_training training = {.args = args, .ctx = ctx, .recipe = recipe, .folder = folder};
-    status = rg_train(&training);
+    cli_training training = {.args = args, .ctx = ctx, .recipe = recipe, .folder = folder};
+    status = cli_train(&training);
   }
   free(chosen);
   rung_recipe_destroy(recipe);
   return status;
 }
 
-static int run(const rg_args *args) {
-  if (rg_given(args, "resume")) return resume(args);
+static int run(const cli_args *args) {
+  if (cli_given(args, "resume")) return resume(args);
   rung_context *ctx;
-  int status = rg_open(args, &ctx);
+  int status = cli_open(args, &ctx);
   if (status) return status;
   status = fit(args, ctx);
   rung_context_destroy(ctx);
   return status;
 }
 
-const rg_command rg_fit_command = {
+const cli_command cli_fit_command = {
     "fit", "fit a model to a table or a function", usage, text, options, examples, 0, 1, run,
 };

@@ -35,30 +35,30 @@ static void wrap(FILE *out, const char *text, int column, int indent) {
 }
 
 /* "-o, --output FILE" */
-static int option_name(char *out, size_t size, const rg_option *o) {
+static int option_name(char *out, size_t size, const cli_option *o) {
   char letter[8] = "";
   if (o->letter) snprintf(letter, sizeof letter, "-%c, ", o->letter);
   return snprintf(out, size, "%s--%s%s%s", letter, o->name, o->metavar ? " " : "",
                   o->metavar ? o->metavar : "");
 }
 
-/* What it does, its choices, its default, whether it may be repeated. */
-static void option_text(char *out, size_t size, const rg_option *o) {
-  size_t used = (size_t)snprintf(out, size, "%s", o->help);
-  if (o->choices && used < size) {
-    used += (size_t)snprintf(out + used, size - used, ": ");
-    for (const char *c = o->choices; *c && used + 3 < size; c++) {
-      if (*c == ' ') out[used++] = ',';
-      out[used++] = *c;
-    }
-    out[used] = 0;
+/* "text (one of a, b; default: a); may be given again" */
+static void option_text(char *out, size_t size, const cli_option *o) {
+  char choices[128] = "";
+  size_t used = 0;
+  for (const char *c = o->choices ? o->choices : ""; *c && used + 3 < sizeof choices; c++) {
+    if (*c == ' ') choices[used++] = ',';
+    choices[used++] = *c;
+    choices[used] = 0;
   }
-  if (o->fallback && used < size)
-    used += (size_t)snprintf(out + used, size - used, " (default: %s)", o->fallback);
-  if (o->repeatable && used < size) snprintf(out + used, size - used, "; may be given again");
+  bool both = o->choices && o->fallback, any = o->choices || o->fallback;
+  snprintf(out, size, "%s%s%s%s%s%s%s%s%s", o->help, any ? " (" : "", o->choices ? "one of " : "",
+           choices, both ? "; " : "", o->fallback ? "default: " : "",
+           o->fallback ? o->fallback : "", any ? ")" : "",
+           o->repeatable ? "; may be given again" : "");
 }
 
-static void print_option(FILE *out, const rg_option *o) {
+static void print_option(FILE *out, const cli_option *o) {
   char name[80], text[600];
   int column = 2 + option_name(name, sizeof name, o);
   option_text(text, sizeof text, o);
@@ -71,7 +71,7 @@ static void print_option(FILE *out, const rg_option *o) {
   wrap(out, text, HELP_COLUMN, HELP_COLUMN);
 }
 
-void rg_print_help(FILE *out, const rg_command *command) {
+void cli_print_help(FILE *out, const cli_command *command) {
   fprintf(out, "rung %s: ", command->name);
   wrap(out, command->summary, 7 + (int)strlen(command->name), 4);
   fputs("\nUsage:\n", out);
@@ -84,19 +84,19 @@ void rg_print_help(FILE *out, const rg_command *command) {
     wrap(out, *t, 0, 0);
   }
   fputs("\nOptions:\n", out);
-  for (const rg_option *o = command->options; o->name; o++) print_option(out, o);
+  for (const cli_option *o = command->options; o->name; o++) print_option(out, o);
   fputs(command->examples[1].line ? "\nExamples:\n" : "\nExample:\n", out);
-  for (const rg_example *e = command->examples; e->line; e++) {
+  for (const cli_example *e = command->examples; e->line; e++) {
     fprintf(out, "  %s\n      ", e->line);
     wrap(out, e->meaning, 6, 6);
   }
 }
 
-void rg_print_overview(FILE *out) {
+void cli_print_overview(FILE *out) {
   fputs("Rung fits tables and functions with sums of small networks, each fitted to what the\n"
         "others left, down to rounding error.\n\nUsage:\n  rung COMMAND ...\n\nCommands:\n",
         out);
-  for (const rg_command *const *c = rg_commands; *c; c++)
+  for (const cli_command *const *c = cli_commands; *c; c++)
     fprintf(out, "  %-10s%s\n", (*c)->name, (*c)->summary);
   fputs("  help      show this text, or with the name of a command its help\n\n"
         "rung COMMAND --help tells everything about a command. rung --version tells the version.\n",
@@ -148,7 +148,7 @@ static void man_overview(FILE *out) {
             "left, down to rounding error. Results go to standard output, messages to standard "
             "error.");
   fputs("\n.SH COMMANDS\n", out);
-  for (const rg_command *const *c = rg_commands; *c; c++) {
+  for (const cli_command *const *c = cli_commands; *c; c++) {
     fprintf(out, ".TP\n.BR rung\\-%s (1)\n", (*c)->name);
     roff(out, (*c)->summary);
     fputc('\n', out);
@@ -156,7 +156,7 @@ static void man_overview(FILE *out) {
   man_exit(out);
 }
 
-static void man_option(FILE *out, const rg_option *o) {
+static void man_option(FILE *out, const cli_option *o) {
   char text[600];
   option_text(text, sizeof text, o);
   fputs(".TP\n", out);
@@ -174,7 +174,7 @@ static void man_option(FILE *out, const rg_option *o) {
   fputc('\n', out);
 }
 
-void rg_print_man(FILE *out, const rg_command *command) {
+void cli_print_man(FILE *out, const cli_command *command) {
   if (!command) {
     man_overview(out);
     return;
@@ -195,9 +195,9 @@ void rg_print_man(FILE *out, const rg_command *command) {
     fputc('\n', out);
   }
   fputs(".SH OPTIONS\n", out);
-  for (const rg_option *o = command->options; o->name; o++) man_option(out, o);
+  for (const cli_option *o = command->options; o->name; o++) man_option(out, o);
   fputs(".SH EXAMPLES\n", out);
-  for (const rg_example *e = command->examples; e->line; e++) {
+  for (const cli_example *e = command->examples; e->line; e++) {
     fputs(".TP\n.B ", out);
     roff(out, e->line);
     fputc('\n', out);

@@ -10,35 +10,35 @@ static const char *const text[] = {
     NULL,
 };
 
-static const rg_option options[] = {RG_OPTION_JSON, RG_OPTION_END};
+static const cli_option options[] = {CLI_OPTION_JSON, CLI_OPTION_END};
 
-static const rg_example examples[] = {
+static const cli_example examples[] = {
     {"rung inspect points.run", "Tells about the model of a run."},
     {NULL, NULL},
 };
 
 static void tell_json_names(const rung_model *model) {
   fputs("{\"precision\":", stdout);
-  rg_json_text(rung_dtype_name(rung_model_dtype(model)));
+  cli_json_text(rung_dtype_name(rung_model_dtype(model)));
   fputs(",\"inputs\":[", stdout);
   for (int i = 0; i < rung_model_inputs(model); i++) {
     double low, high;
     rung_model_range(model, i, &low, &high);
     fputs(i ? ",{\"name\":" : "{\"name\":", stdout);
-    rg_json_text(rung_model_input_name(model, i));
-    rg_json_key("low", false);
-    rg_json_value(low);
-    rg_json_key("high", false);
-    rg_json_value(high);
+    cli_json_text(rung_model_input_name(model, i));
+    cli_json_key("low", false);
+    cli_json_value(low);
+    cli_json_key("high", false);
+    cli_json_value(high);
     putchar('}');
   }
   fputs("],\"outputs\":[", stdout);
   for (int o = 0; o < rung_model_outputs(model); o++) {
     if (o) putchar(',');
-    rg_json_text(rung_model_output_name(model, o));
+    cli_json_text(rung_model_output_name(model, o));
   }
   printf("],\"parameters\":%lld,\"noise\":", (long long)rung_model_parameters(model));
-  rg_json_value(rung_model_noise(model));
+  cli_json_value(rung_model_noise(model));
 }
 
 static void tell_text_names(const rung_model *model) {
@@ -54,7 +54,7 @@ static void tell_text_names(const rung_model *model) {
   if (rung_model_noise(model) > 0)
     printf("noise       %.3g RMS, estimated\n", rung_model_noise(model));
   putchar('\n');
-  rg_print_stage_heading();
+  puts("stage  layers  width  first layer  frequency  training error  held-out error  parameters");
 }
 
 static int tell(rung_context *ctx, const rung_model *model, bool json) {
@@ -66,30 +66,32 @@ static int tell(rung_context *ctx, const rung_model *model, bool json) {
   }
   for (int k = 0; k < rung_model_stages(model); k++) {
     rung_stage_info stage;
-    if (rung_model_stage(model, ctx, k, &stage) != RUNG_OK) return rg_failed(ctx);
+    if (rung_model_stage(model, ctx, k, &stage) != RUNG_OK) return cli_failed(ctx);
     if (json) {
       if (k) putchar(',');
-      rg_json_stage(k, &stage);
+      cli_json_stage(k, &stage, false);
     } else {
-      rg_print_stage(k, &stage);
+      printf("%5d  %6d  %5d  %11s  %9.4g  %14.3e  %14.3e  %10lld\n", k, stage.layers, stage.width,
+             stage.activation, stage.frequency, stage.training_error, stage.heldout_error,
+             (long long)stage.parameters);
     }
   }
   if (json) puts("]}");
-  return RG_SUCCESS;
+  return CLI_SUCCESS;
 }
 
-static int run(const rg_args *args) {
+static int run(const cli_args *args) {
   rung_context *ctx;
   rung_model *model = NULL;
-  int status = rg_open(args, &ctx);
+  int status = cli_open(args, &ctx);
   if (status) return status;
-  status = rg_load(ctx, args->argument[0], &model);
-  if (!status) status = tell(ctx, model, rg_given(args, "json"));
+  status = cli_load(ctx, args->argument[0], &model);
+  if (!status) status = tell(ctx, model, cli_given(args, "json"));
   rung_model_destroy(model);
   rung_context_destroy(ctx);
   return status;
 }
 
-const rg_command rg_inspect_command = {
+const cli_command cli_inspect_command = {
     "inspect", "tell what a model is", usage, text, options, examples, 1, 1, run,
 };

@@ -12,7 +12,7 @@
 
 static const char *speaker = "";
 
-void rg_set_speaker(const char *command) {
+void cli_set_speaker(const char *command) {
   speaker = command;
 }
 
@@ -22,7 +22,7 @@ static void say(const char *format, va_list args) {
   vfprintf(stderr, format, args);
 }
 
-void rg_say(const char *format, ...) {
+void cli_say(const char *format, ...) {
   va_list args;
   va_start(args, format);
   say(format, args);
@@ -30,13 +30,13 @@ void rg_say(const char *format, ...) {
   fputc('\n', stderr);
 }
 
-int rg_usage(const char *format, ...) {
+int cli_usage(const char *format, ...) {
   va_list args;
   va_start(args, format);
   say(format, args);
   va_end(args);
   fprintf(stderr, "; see rung %s%s--help\n", speaker, *speaker ? " " : "");
-  return RG_USAGE;
+  return CLI_USAGE;
 }
 
 static int least(int a, int b) {
@@ -62,7 +62,7 @@ static int edits(const char *a, const char *b) {
   return d[m][n];
 }
 
-const char *rg_nearest(const char *word, int count, const char *const *list) {
+const char *cli_nearest(const char *word, int count, const char *const *list) {
   const char *best = NULL;
   int length = (int)strlen(word), most = length / 2 < 3 ? length / 2 : 3, found = most + 1;
   for (int i = 0; i < count; i++) {
@@ -77,14 +77,14 @@ const char *rg_nearest(const char *word, int count, const char *const *list) {
   return best;
 }
 
-const char *rg_value(const rg_args *args, const char *name) {
+const char *cli_value(const cli_args *args, const char *name) {
   for (int i = args->given_count; i-- > 0;)
     if (strcmp(args->given[i].option->name, name) == 0) return args->given[i].value;
   return NULL;
 }
 
-bool rg_given(const rg_args *args, const char *name) {
-  return rg_value(args, name) != NULL;
+bool cli_given(const cli_args *args, const char *name) {
+  return cli_value(args, name) != NULL;
 }
 
 /* Splits a list of words at blanks into `list`, copied to `room`. */
@@ -96,87 +96,87 @@ static int split_words(const char *words, char *room, size_t size, const char **
   return count;
 }
 
-static int check_choice(const rg_option *option, const char *value) {
+static int check_choice(const cli_option *option, const char *value) {
   char room[256];
   const char *list[MOST_NAMES];
   int count = split_words(option->choices, room, sizeof room, list);
   for (int i = 0; i < count; i++)
-    if (strcmp(list[i], value) == 0) return RG_SUCCESS;
-  const char *near = rg_nearest(value, count, list);
-  return rg_usage("--%s: expected one of: %s; found '%s'%s%s%s", option->name, option->choices,
-                  value, near ? "; did you mean '" : "", near ? near : "", near ? "'" : "");
+    if (strcmp(list[i], value) == 0) return CLI_SUCCESS;
+  const char *near = cli_nearest(value, count, list);
+  return cli_usage("--%s: expected one of: %s; found '%s'%s%s%s", option->name, option->choices,
+                   value, near ? "; did you mean '" : "", near ? near : "", near ? "'" : "");
 }
 
 /* Whether a value fits the option's kind. What it means is for the library to judge. */
-static int check_value(const rg_option *option, const char *value) {
+static int check_value(const cli_option *option, const char *value) {
   char *end;
   errno = 0;
-  if (option->kind == RG_CHOICE) return check_choice(option, value);
-  if (option->kind == RG_WHOLE) {
+  if (option->kind == CLI_CHOICE) return check_choice(option, value);
+  if (option->kind == CLI_WHOLE) {
     long long number = strtoll(value, &end, 10);
     if (*value < '0' || *value > '9' || *end || number < 0 || errno)
-      return rg_usage("--%s: expected a whole number, 0 or more; found '%s'", option->name, value);
+      return cli_usage("--%s: expected a whole number, 0 or more; found '%s'", option->name, value);
   }
-  if (option->kind == RG_NUMBER) {
+  if (option->kind == CLI_NUMBER) {
     double number = strtod(value, &end);
     if (end == value || *end || !(number >= 0) || !isfinite(number))
-      return rg_usage("--%s: expected a number, 0 or more; found '%s'", option->name, value);
+      return cli_usage("--%s: expected a number, 0 or more; found '%s'", option->name, value);
   }
-  if (option->kind != RG_TEXT && !*value)
-    return rg_usage("--%s: expected %s, found nothing", option->name, option->metavar);
-  return RG_SUCCESS;
+  if (option->kind != CLI_TEXT && !*value)
+    return cli_usage("--%s: expected %s, found nothing", option->name, option->metavar);
+  return CLI_SUCCESS;
 }
 
-static int take_value(rg_args *out, const rg_option *option, const char *value) {
-  if (!option->repeatable && rg_given(out, option->name))
-    return rg_usage("--%s is given twice", option->name);
-  if (option->kind != RG_FLAG) {
+static int take_value(cli_args *out, const cli_option *option, const char *value) {
+  if (!option->repeatable && cli_given(out, option->name))
+    return cli_usage("--%s is given twice", option->name);
+  if (option->kind != CLI_FLAG) {
     int status = check_value(option, value);
     if (status) return status;
   }
   out->given[out->given_count].option = option;
   out->given[out->given_count++].value = value;
-  return RG_SUCCESS;
+  return CLI_SUCCESS;
 }
 
-static int unknown_option(const rg_command *command, const char *word, size_t length) {
+static int unknown_option(const cli_command *command, const char *word, size_t length) {
   char name[LONGEST + 2];
   const char *list[MOST_NAMES];
   int count = 0;
-  for (const rg_option *o = command->options; o->name && count < MOST_NAMES; o++)
+  for (const cli_option *o = command->options; o->name && count < MOST_NAMES; o++)
     list[count++] = o->name;
   snprintf(name, sizeof name, "%.*s", (int)length, word + 2);
-  const char *near = rg_nearest(name, count, list);
+  const char *near = cli_nearest(name, count, list);
   if (near)
-    return rg_usage("unknown option '--%.*s'; did you mean '--%s'?", (int)length, word + 2, near);
-  return rg_usage("unknown option '--%.*s'", (int)length, word + 2);
+    return cli_usage("unknown option '--%.*s'; did you mean '--%s'?", (int)length, word + 2, near);
+  return cli_usage("unknown option '--%.*s'", (int)length, word + 2);
 }
 
 /* A word that begins with --; `*at` moves over the next word where that is its value. */
-static int take_long(rg_args *out, int count, char **words, int *at) {
+static int take_long(cli_args *out, int count, char **words, int *at) {
   const char *word = words[*at], *equals = strchr(word, '=');
   size_t length = equals ? (size_t)(equals - word) - 2 : strlen(word) - 2;
-  const rg_option *o = out->command->options;
+  const cli_option *o = out->command->options;
   while (o->name && !(strlen(o->name) == length && memcmp(o->name, word + 2, length) == 0)) o++;
   if (!o->name) return unknown_option(out->command, word, length);
-  if (o->kind == RG_FLAG) {
-    if (equals) return rg_usage("--%s takes no value, found '%s'", o->name, equals + 1);
+  if (o->kind == CLI_FLAG) {
+    if (equals) return cli_usage("--%s takes no value, found '%s'", o->name, equals + 1);
     return take_value(out, o, "");
   }
   if (equals) return take_value(out, o, equals + 1);
-  if (*at + 1 >= count) return rg_usage("--%s needs a value: %s", o->name, o->metavar);
+  if (*at + 1 >= count) return cli_usage("--%s needs a value: %s", o->name, o->metavar);
   return take_value(out, o, words[++*at]);
 }
 
 /* A word that begins with one dash: one letter, its value behind it or in the next word. */
-static int take_short(rg_args *out, int count, char **words, int *at) {
+static int take_short(cli_args *out, int count, char **words, int *at) {
   const char *word = words[*at];
-  const rg_option *o = out->command->options;
+  const cli_option *o = out->command->options;
   while (o->name && o->letter != word[1]) o++;
-  if (!o->name || (o->kind == RG_FLAG && word[2])) return rg_usage("unknown option '%s'", word);
-  if (o->kind == RG_FLAG) return take_value(out, o, "");
+  if (!o->name || (o->kind == CLI_FLAG && word[2])) return cli_usage("unknown option '%s'", word);
+  if (o->kind == CLI_FLAG) return take_value(out, o, "");
   if (word[2]) return take_value(out, o, word + 2);
-  if (*at + 1 >= count) return rg_usage("-%c needs a value: %s", o->letter, o->metavar);
+  if (*at + 1 >= count) return cli_usage("-%c needs a value: %s", o->letter, o->metavar);
   return take_value(out, o, words[++*at]);
 }
 
@@ -186,10 +186,10 @@ static bool asks_for_help(int count, char **words) {
   return false;
 }
 
-static int take_words(rg_args *out, int count, char **words) {
+static int take_words(cli_args *out, int count, char **words) {
   bool options = true;
   for (int i = 0; i < count; i++) {
-    int status = RG_SUCCESS;
+    int status = CLI_SUCCESS;
     if (options && strcmp(words[i], "--") == 0)
       options = false;
     else if (options && strncmp(words[i], "--", 2) == 0)
@@ -200,30 +200,30 @@ static int take_words(rg_args *out, int count, char **words) {
       out->argument[out->count++] = words[i];
     if (status) return status;
   }
-  return RG_SUCCESS;
+  return CLI_SUCCESS;
 }
 
-int rg_parse(const rg_command *command, int count, char **words, rg_args *out) {
-  *out = (rg_args){.command = command};
+int cli_parse(const cli_command *command, int count, char **words, cli_args *out) {
+  *out = (cli_args){.command = command};
   out->argument = calloc((size_t)count + 1, sizeof *out->argument);
   out->given = calloc((size_t)count + 1, sizeof *out->given);
   if (!out->argument || !out->given) {
-    rg_say("out of memory");
-    return RG_FAILURE;
+    cli_say("out of memory");
+    return CLI_FAILURE;
   }
   if (asks_for_help(count, words)) {
-    const rg_option *o = command->options;
+    const cli_option *o = command->options;
     while (strcmp(o->name, "help") != 0) o++;
     return take_value(out, o, "");
   }
   int status = take_words(out, count, words);
   if (status) return status;
-  if (out->count > command->most) return rg_usage("unexpected '%s'", out->argument[command->most]);
-  if (out->count < command->least) return rg_usage("expected %s", command->usage[0]);
-  return RG_SUCCESS;
+  if (out->count > command->most) return cli_usage("unexpected '%s'", out->argument[command->most]);
+  if (out->count < command->least) return cli_usage("expected %s", command->usage[0]);
+  return CLI_SUCCESS;
 }
 
-void rg_args_free(rg_args *args) {
+void cli_args_free(cli_args *args) {
   free(args->argument);
   free(args->given);
 }

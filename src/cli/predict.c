@@ -21,17 +21,17 @@ static const char *const text[] = {
     NULL,
 };
 
-static const rg_option options[] = {
-    {"output", 'o', RG_FILE, "OUT.csv", NULL, false, "file to write", "standard output", NULL},
-    {"digits", 0, RG_WHOLE, "N", NULL, false, "significant digits, 1 to 40",
+static const cli_option options[] = {
+    {"output", 'o', CLI_FILE, "OUT.csv", NULL, false, "file to write", "standard output", NULL},
+    {"digits", 0, CLI_WHOLE, "N", NULL, false, "significant digits, 1 to 40",
      "as many as identify the number: 9, 17 or 33", NULL},
-    {"derivative", 0, RG_TEXT, "NAMES", NULL, true, "also this derivative of every output", NULL,
+    {"derivative", 0, CLI_TEXT, "NAMES", NULL, true, "also this derivative of every output", NULL,
      NULL},
-    RG_OPTION_THREADS,
-    RG_OPTION_END,
+    CLI_OPTION_THREADS,
+    CLI_OPTION_END,
 };
 
-static const rg_example examples[] = {
+static const cli_example examples[] = {
     {"rung predict points.run new.csv -o out.csv",
      "Predicts at the points of new.csv by the model of a run."},
     {"rung predict wave.safetensors x.csv --derivative x --derivative xx --digits 10",
@@ -44,7 +44,7 @@ typedef struct job {
   rung_model *model;
   rung_predictor *predictor;
   rung_table *points;
-  rg_derivative *derivative;
+  cli_derivative *derivative;
   int derivatives;
   int inputs, outputs;
   int *column;    /* of the table, for each input */
@@ -54,8 +54,8 @@ typedef struct job {
 } job;
 
 static int no_memory(void) {
-  rg_say("out of memory");
-  return RG_FAILURE;
+  cli_say("out of memory");
+  return CLI_FAILURE;
 }
 
 /* The inputs' names as the list that the table reader takes; NULL where one holds a comma. */
@@ -99,28 +99,28 @@ static int read_points(job *j, const char *path) {
   if (status == RUNG_OK) {
     for (int i = 0; i < j->inputs; i++)
       j->column[i] = rung_table_find(j->points, rung_model_input_name(j->model, i));
-    return RG_SUCCESS;
+    return CLI_SUCCESS;
   }
   char *message = strdup(rung_error(j->ctx));
   if (status == RUNG_E_DATA && read_unnamed(j, path)) {
     free(message);
-    return RG_SUCCESS;
+    return CLI_SUCCESS;
   }
-  rg_say("%s", message ? message : "out of memory");
+  cli_say("%s", message ? message : "out of memory");
   free(message);
-  return RG_FAILURE;
+  return CLI_FAILURE;
 }
 
-static int read_derivatives(job *j, const rg_args *args) {
+static int read_derivatives(job *j, const cli_args *args) {
   j->derivative = calloc((size_t)args->given_count + 1, sizeof *j->derivative);
   if (!j->derivative) return no_memory();
   for (int i = 0; i < args->given_count; i++) {
     if (strcmp(args->given[i].option->name, "derivative") != 0) continue;
     int status =
-        rg_parse_derivative(j->model, args->given[i].value, &j->derivative[j->derivatives++]);
+        cli_parse_derivative(j->model, args->given[i].value, &j->derivative[j->derivatives++]);
     if (status) return status;
   }
-  return RG_SUCCESS;
+  return CLI_SUCCESS;
 }
 
 /* Quantity 0..outputs-1: the outputs; then each derivative of each output. */
@@ -139,14 +139,14 @@ static int make_predictor(job *j) {
     quantity[q][0] = output;
     for (int k = 0; k < order; k++) quantity[q][1 + k] = j->derivative[d].input[k];
     quantity[q][1 + order] = -1;
-    if (d >= 0) j->name[q] = rg_derivative_name(j->model, output, &j->derivative[d]);
+    if (d >= 0) j->name[q] = cli_derivative_name(j->model, output, &j->derivative[d]);
     named = named && (d < 0 || j->name[q]);
   }
   rung_status status =
       rung_predictor_create(j->model, j->ctx, j->quantities, quantity, &j->predictor);
   free(quantity);
   if (!named) return no_memory();
-  return status == RUNG_OK ? RG_SUCCESS : rg_failed(j->ctx);
+  return status == RUNG_OK ? CLI_SUCCESS : cli_failed(j->ctx);
 }
 
 /* Rows of inputs and rows of quantities side by side in `all`. */
@@ -167,12 +167,12 @@ static int evaluate(job *j) {
   if (rung_alloc(j->ctx, rows * element * (size_t)j->inputs, &j->x) != RUNG_OK ||
       rung_alloc(j->ctx, rows * element * (size_t)j->quantities, &j->y) != RUNG_OK ||
       rung_alloc(j->ctx, rows * element * columns, &j->all) != RUNG_OK)
-    return rg_failed(j->ctx);
+    return cli_failed(j->ctx);
   rung_table_get(j->points, j->inputs, j->column, dtype, j->x);
   if (rung_predict(j->predictor, j->ctx, (int64_t)rows, j->x, j->y) != RUNG_OK)
-    return rg_failed(j->ctx);
+    return cli_failed(j->ctx);
   join_rows(j, rows, element);
-  return RG_SUCCESS;
+  return CLI_SUCCESS;
 }
 
 static int write_csv(const job *j, const char *path, int digits) {
@@ -188,28 +188,28 @@ static int write_csv(const job *j, const char *path, int digits) {
       rung_table_write(j->ctx, path, columns, names, rung_table_rows(j->points),
                        rung_model_dtype(j->model), j->all, digits, path ? NULL : &csv, &length);
   free(names);
-  if (status != RUNG_OK) return rg_failed(j->ctx);
-  if (csv) rg_write(NULL, csv, length);
+  if (status != RUNG_OK) return cli_failed(j->ctx);
+  if (csv) cli_write(NULL, csv, length);
   rung_free(j->ctx, csv);
-  return RG_SUCCESS;
+  return CLI_SUCCESS;
 }
 
-static int predict(job *j, const rg_args *args) {
-  int status = rg_load(j->ctx, args->argument[0], &j->model);
+static int predict(job *j, const cli_args *args) {
+  int status = cli_load(j->ctx, args->argument[0], &j->model);
   if (status) return status;
   j->inputs = rung_model_inputs(j->model);
   j->outputs = rung_model_outputs(j->model);
   j->column = calloc((size_t)j->inputs, sizeof *j->column);
   if (!j->column) return no_memory();
-  const char *digits = rg_value(args, "digits");
+  const char *digits = cli_value(args, "digits");
   long wanted = digits ? strtol(digits, NULL, 10) : 0;
   if (digits && (wanted < 1 || wanted > 40))
-    return rg_usage("--digits: expected 1 to 40, found '%s'", digits);
+    return cli_usage("--digits: expected 1 to 40, found '%s'", digits);
   status = read_derivatives(j, args);
   if (!status) status = read_points(j, args->argument[1]);
   if (!status) status = make_predictor(j);
   if (!status) status = evaluate(j);
-  return status ? status : write_csv(j, rg_value(args, "output"), (int)wanted);
+  return status ? status : write_csv(j, cli_value(args, "output"), (int)wanted);
 }
 
 static void release(job *j) {
@@ -226,15 +226,15 @@ static void release(job *j) {
   rung_context_destroy(j->ctx);
 }
 
-static int run(const rg_args *args) {
+static int run(const cli_args *args) {
   job j = {0};
-  int status = rg_open(args, &j.ctx);
+  int status = cli_open(args, &j.ctx);
   if (status) return status;
   status = predict(&j, args);
   release(&j);
   return status;
 }
 
-const rg_command rg_predict_command = {
+const cli_command cli_predict_command = {
     "predict", "evaluate a model and its derivatives", usage, text, options, examples, 2, 2, run,
 };

@@ -13,22 +13,22 @@ static const char *const text[] = {
     NULL,
 };
 
-static const rg_option options[] = {RG_OPTION_END};
+static const cli_option options[] = {CLI_OPTION_END};
 
-static const rg_example examples[] = {
+static const cli_example examples[] = {
     {"rung report points.run", "Writes points.run/report.html and prints its name."},
     {NULL, NULL},
 };
 
-static int run(const rg_args *args) {
+static int run(const cli_args *args) {
   rung_context *ctx;
-  int status = rg_open(args, &ctx);
+  int status = cli_open(args, &ctx);
   if (status) return status;
-  char *path = rg_join(args->argument[0], RUNG_RUN_REPORT);
+  char *path = cli_join(args->argument[0], RUNG_RUN_REPORT);
   if (!path)
-    status = RG_FAILURE;
+    status = CLI_FAILURE;
   else if (rung_run_report(ctx, args->argument[0]) != RUNG_OK)
-    status = rg_failed(ctx);
+    status = cli_failed(ctx);
   else
     puts(path);
   free(path);
@@ -36,6 +36,6 @@ static int run(const rg_args *args) {
   return status;
 }
 
-const rg_command rg_report_command = {
+const cli_command cli_report_command = {
     "report", "write the report of a run", usage, text, options, examples, 1, 1, run,
 };

@@ -11,15 +11,18 @@
 #define BAR_CELLS 24
 #define BAR_INTERVAL 0.1 /* seconds between two drawings */
 #define BAR_ROOM 256
+#define MOST_STAGES 1024 /* that a recipe allows */
 
 typedef struct view {
   bool json;
-  bool bar;         /* stderr is a terminal that can clear a line */
-  bool bar_shown;   /* a bar stands on the terminal now */
-  double bar_time;  /* when it was drawn last */
-  bool heading;     /* the table's heading has been printed */
-  bool interrupted; /* by Ctrl-C */
-  bool seen[256];   /* stages whose row has been printed */
+  bool bar;                    /* stderr is a terminal that can clear a line */
+  bool bar_shown;              /* a bar stands on the terminal now */
+  double bar_time;             /* when it was drawn last */
+  bool heading;                /* the table's heading has been printed */
+  bool interrupted;            /* by Ctrl-C */
+  bool shown[MOST_STAGES];     /* stages whose row stands in the table */
+  bool timed[MOST_STAGES];     /* stages that this process has trained */
+  double seconds[MOST_STAGES]; /* that they took */
 } view;
 
 static volatile sig_atomic_t interrupt_asked;
@@ -72,64 +75,75 @@ static void draw_bar(view *v, const rung_progress *progress) {
   v->bar_time = progress->seconds;
 }
 
-static void print_row(view *v, int number, const rung_stage_info *stage) {
+/* A stage that was trained earlier has no time to show. */
+static void print_row(view *v, int number, const rung_stage_info *stage, bool timed) {
+  char seconds[32] = "-";
+  if (number >= 0 && number < MOST_STAGES) v->shown[number] = true;
   if (v->json) return;
-  if (!v->heading) rg_print_stage_heading();
+  if (!v->heading)
+    puts("stage  width  frequency  training error  held-out error  parameters  seconds");
   v->heading = true;
-  rg_print_stage(number, stage);
+  if (timed) snprintf(seconds, sizeof seconds, "%.2f", stage->seconds);
+  printf("%5d  %5d  %9.4g  %14.3e  %14.3e  %10lld  %7s\n", number, stage->width, stage->frequency,
+         stage->training_error, stage->heldout_error, (long long)stage->parameters, seconds);
   fflush(stdout);
+}
+
+/* Rows of stages that were trained earlier: before an extension or an interruption. */
+static int print_other_rows(view *v, rung_context *ctx, const rung_model *model) {
+  for (int k = 0; k < rung_model_stages(model); k++) {
+    rung_stage_info stage;
+    if (k < MOST_STAGES && v->shown[k]) continue;
+    if (rung_model_stage(model, ctx, k, &stage) != RUNG_OK) return cli_failed(ctx);
+    print_row(v, k, &stage, false);
+  }
+  return CLI_SUCCESS;
+}
+
+static void take_stage(view *v, int number, const rung_stage_info *stage) {
+  clear_bar(v);
+  print_row(v, number, stage, true);
+  if (number < 0 || number >= MOST_STAGES) return;
+  v->timed[number] = true;
+  v->seconds[number] = stage->seconds;
 }
 
 static int on_progress(void *user, const rung_progress *progress) {
   view *v = user;
-  if (progress->finished) {
-    clear_bar(v);
-    print_row(v, progress->stage, progress->finished);
-    if (progress->stage >= 0 && progress->stage < (int)(sizeof v->seen / sizeof *v->seen))
-      v->seen[progress->stage] = true;
-  }
+  if (progress->finished) take_stage(v, progress->stage, progress->finished);
   if (progress->note) {
     clear_bar(v);
-    rg_say("%s", progress->note);
+    cli_say("%s", progress->note);
   }
   draw_bar(v, progress);
   if (interrupt_asked && !v->interrupted) {
     v->interrupted = true;
     clear_bar(v);
-    rg_say("stopping; the best model so far will be kept. Ctrl-C again ends at once");
+    cli_say("stopping; the best model so far will be kept. Ctrl-C again ends at once");
   }
   return interrupt_asked;
 }
 
-/* Rows of stages that were trained earlier, before an interruption. */
-static int print_missing_rows(view *v, rung_context *ctx, const rung_model *model) {
-  for (int k = 0; k < rung_model_stages(model); k++) {
-    rung_stage_info stage;
-    if (k < (int)(sizeof v->seen / sizeof *v->seen) && v->seen[k]) continue;
-    if (rung_model_stage(model, ctx, k, &stage) != RUNG_OK) return rg_failed(ctx);
-    print_row(v, k, &stage);
-  }
-  return RG_SUCCESS;
-}
-
-static int tell_json(const rg_training *t, const char *model_path, const rung_model *model,
-                     const rung_fit_result *result) {
+static int tell_json(const cli_training *t, const view *v, const char *model_path,
+                     const rung_model *model, const rung_fit_result *result) {
   fputs("{\"run\":", stdout);
   if (t->folder)
-    rg_json_text(t->folder);
+    cli_json_text(t->folder);
   else
     fputs("null", stdout);
-  rg_json_key("model", false);
-  rg_json_text(model_path);
+  cli_json_key("model", false);
+  cli_json_text(model_path);
   fputs(",\"stages\":[", stdout);
   for (int k = 0; k < rung_model_stages(model); k++) {
     rung_stage_info stage;
-    if (rung_model_stage(model, t->ctx, k, &stage) != RUNG_OK) return rg_failed(t->ctx);
+    if (rung_model_stage(model, t->ctx, k, &stage) != RUNG_OK) return cli_failed(t->ctx);
     if (k) putchar(',');
-    rg_json_stage(k, &stage);
+    bool timed = k < MOST_STAGES && v->timed[k];
+    if (timed) stage.seconds = v->seconds[k];
+    cli_json_stage(k, &stage, timed);
   }
   fputs("],\"result\":{\"stop\":", stdout);
-  rg_json_text(rung_stop_text(result->stop));
+  cli_json_text(rung_stop_text(result->stop));
   const struct {
     const char *name;
     double value;
@@ -142,14 +156,15 @@ static int tell_json(const rg_training *t, const char *model_path, const rung_mo
                  {"planned_bytes", (double)result->planned_bytes},
                  {"peak_bytes", (double)result->peak_bytes}};
   for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-    rg_json_key(numbers[i].name, false);
-    rg_json_value(numbers[i].value);
+    cli_json_key(numbers[i].name, false);
+    cli_json_value(numbers[i].value);
   }
   puts("}}");
-  return RG_SUCCESS;
+  return CLI_SUCCESS;
 }
 
-static void tell_text(const rg_training *t, const char *model_path, const rung_fit_result *result) {
+static void tell_text(const cli_training *t, const char *model_path,
+                      const rung_fit_result *result) {
   printf("stopped   %s: %s\n", rung_stop_text(result->stop), rung_stop_meaning(result->stop));
   printf("held-out  %.3g relative L2, largest %.3g of the largest |y|\n", result->heldout_error,
          result->max_error);
@@ -160,47 +175,48 @@ static void tell_text(const rg_training *t, const char *model_path, const rung_f
   if (t->folder) printf("report    %s/%s\n", t->folder, RUNG_RUN_REPORT);
 }
 
-static int tell(const rg_training *t, view *v, const rung_model *model,
+static int tell(const cli_training *t, view *v, const rung_model *model,
                 const rung_fit_result *result) {
-  char *inside = t->folder ? rg_join(t->folder, RUNG_RUN_MODEL) : NULL;
-  if (t->folder && !inside) return RG_FAILURE;
+  char *inside = t->folder ? cli_join(t->folder, RUNG_RUN_MODEL) : NULL;
+  if (t->folder && !inside) return CLI_FAILURE;
   const char *path = inside ? inside : t->model_path;
-  int status = print_missing_rows(v, t->ctx, model);
-  if (!status && v->json) status = tell_json(t, path, model, result);
+  int status = print_other_rows(v, t->ctx, model);
+  if (!status && v->json) status = tell_json(t, v, path, model, result);
   if (!status && !v->json) tell_text(t, path, result);
   if (!status && v->interrupted) {
     if (t->folder)
-      rg_say("interrupted; to go on: rung fit --resume %s, or add stages with rung extend %s ...",
-             t->folder, t->folder);
+      cli_say("interrupted; to go on: rung fit --resume %s, or add stages with rung extend %s ...",
+              t->folder, t->folder);
     else
-      rg_say("interrupted; to go on: rung extend %s ...", path);
-    status = RG_INTERRUPTED;
+      cli_say("interrupted; to go on: rung extend %s ...", path);
+    status = CLI_INTERRUPTED;
   }
   free(inside);
   return status;
 }
 
-static int finish(const rg_training *t, view *v, const rung_model *model,
+static int finish(const cli_training *t, view *v, const rung_model *model,
                   const rung_fit_result *result) {
   if (!t->folder && rung_model_save(model, t->ctx, t->model_path) != RUNG_OK)
-    return rg_failed(t->ctx);
-  if (t->folder && rung_run_report(t->ctx, t->folder) != RUNG_OK) return rg_failed(t->ctx);
+    return cli_failed(t->ctx);
+  if (t->folder && rung_run_report(t->ctx, t->folder) != RUNG_OK) return cli_failed(t->ctx);
   return tell(t, v, model, result);
 }
 
-int rg_train(const rg_training *t) {
+int cli_train(const cli_training *t) {
   const char *terminal = getenv("TERM");
-  view v = {.json = rg_given(t->args, "json"),
+  view v = {.json = cli_given(t->args, "json"),
             .bar = isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb") != 0};
   rung_model *model = NULL;
   rung_fit_result result = {0};
+  if (t->base && print_other_rows(&v, t->ctx, t->base)) return CLI_FAILURE;
   catch_interrupt();
   rung_status status =
       t->recipe ? rung_run(t->ctx, t->recipe, t->folder, on_progress, &v, &model, &result)
                 : rung_run_resume(t->ctx, t->folder, on_progress, &v, &model, &result);
   clear_bar(&v);
-  int code = status == RUNG_OK ? finish(t, &v, model, &result) : rg_failed(t->ctx);
-  if (status == RUNG_E_CANCELLED && interrupt_asked) code = RG_INTERRUPTED;
+  int code = status == RUNG_OK ? finish(t, &v, model, &result) : cli_failed(t->ctx);
+  if (status == RUNG_E_CANCELLED && interrupt_asked) code = CLI_INTERRUPTED;
   rung_model_destroy(model);
   return code;
 }

@@ -1,0 +1,49 @@
+#!/bin/sh
+# terminal.sh RUNG FOLDER: the progress bar on a terminal, none elsewhere, and Ctrl-C.
+set -eu
+rung=$1
+folder=$2
+rm -rf "$folder"
+mkdir -p "$folder"
+cd "$folder"
+fail() {
+  echo "$*" >&2
+  exit 1
+}
+long="--function sin(2*x+1)+0.2*exp(1.3*x) --domain x=-1:1 --precision quad"
+escape=$(printf '\033')
+return=$(printf '\r')
+
+# Not on a terminal: lines only.
+"$rung" fit --function 'sin(x)' --domain x=-1:1 --precision single -o plain >plain.out 2>plain.err
+if grep -q "[$escape$return]" plain.out plain.err; then fail "control characters without a terminal"; fi
+
+# On a terminal: a bar that is cleared at the end.
+if command -v script >/dev/null; then
+  TERM=xterm script -qec "'$rung' fit --function 'sin(x)' --domain x=-1:1 --precision single -o tty" \
+    /dev/null </dev/null >tty.out
+  grep -q "${return}stage 0 \[.*$escape\[K" tty.out || fail "no bar on a terminal"
+  grep -q "^$return*report    tty/report.html" tty.out || grep -q "K.*stopped" tty.out ||
+    fail "the bar is not cleared"
+fi
+
+# Ctrl-C once a stage stands: status 130, and the model is kept.
+"$rung" fit $long -o stopped >stopped.out 2>stopped.err &
+pid=$!
+for i in $(seq 600); do
+  if grep -q '^ *0 ' stopped.out || ! kill -0 "$pid" 2>/dev/null; then break; fi
+  sleep 0.1
+done
+kill -INT "$pid" 2>/dev/null || true
+status=0
+wait "$pid" || status=$?
+if grep -q 'cancelled' stopped.out; then
+  [ "$status" = 130 ] || fail "expected status 130 after Ctrl-C, found $status"
+  grep -q '^rung fit: interrupted; to go on: rung fit --resume stopped' stopped.err ||
+    fail "Ctrl-C does not say how to go on: $(cat stopped.err)"
+else
+  [ "$status" = 0 ] || fail "status $status: $(cat stopped.err)"
+fi
+"$rung" inspect stopped >/dev/null || fail "no model after Ctrl-C"
+test -s stopped/report.html || fail "no report after Ctrl-C"
+echo "terminal and Ctrl-C are well"
