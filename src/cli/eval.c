@@ -18,16 +18,16 @@ static const char *const text[] = {
 };
 
 static const cli_option options[] = {
-    {"target", 0, CLI_TEXT, "NAMES", NULL, false, "columns that hold the truth",
+    {"target", 0, false, CLI_TEXT, "NAMES", NULL, "columns that hold the truth",
      "the model's outputs", "target"},
-    {"inputs", 0, CLI_TEXT, "NAMES", NULL, false, "columns that hold the inputs",
+    {"inputs", 0, false, CLI_TEXT, "NAMES", NULL, "columns that hold the inputs",
      "the model's inputs", "inputs"},
     CLI_OPTION_FUNCTION,
-    {"domain", 0, CLI_TEXT, "RANGES", NULL, false,
+    {"domain", 0, false, CLI_TEXT, "RANGES", NULL,
      "ranges of the function's variables, for example 'x=-1:1,y=0:2'",
      "the box of the model's training points", "domain"},
-    {"points", 0, CLI_WHOLE, "N", NULL, false, "random points of a function", "1000", NULL},
-    {"seed", 0, CLI_WHOLE, "N", NULL, false, "start of the random numbers", "1", NULL},
+    {"points", 0, false, CLI_WHOLE, "N", NULL, "random points of a function", "1000", NULL},
+    {"seed", 0, false, CLI_WHOLE, "N", NULL, "start of the random numbers", "1", NULL},
     CLI_OPTION_THREADS,
     CLI_OPTION_JSON,
     CLI_OPTION_END,

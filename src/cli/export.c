@@ -16,11 +16,11 @@ static const char *const text[] = {
 };
 
 static const cli_option options[] = {
-    {"format", 0, CLI_CHOICE, "F", "c numpy", false, "language of the file", "c", NULL},
-    {"output", 'o', CLI_FILE, "FILE", NULL, false, "file to write", "standard output", NULL},
-    {"derivatives", 0, CLI_FLAG, NULL, NULL, false, "also the gradient in the inputs (C)", NULL,
+    {"format", 0, false, CLI_CHOICE, "F", "c numpy", "language of the file", "c", NULL},
+    {"output", 'o', false, CLI_FILE, "FILE", NULL, "file to write", "standard output", NULL},
+    {"derivatives", 0, false, CLI_FLAG, NULL, NULL, "also the gradient in the inputs (C)", NULL,
      NULL},
-    {"name", 0, CLI_TEXT, "NAME", NULL, false, "prefix of the functions (C)", "rung_model", NULL},
+    {"name", 0, false, CLI_TEXT, "NAME", NULL, "prefix of the functions (C)", "rung_model", NULL},
     CLI_OPTION_END,
 };
 

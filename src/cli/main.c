@@ -6,7 +6,9 @@
 #include "options.h"
 #include "rung/base.h"
 
-const cli_command *const cli_commands[] = {
+#define MOST_COMMANDS 16
+
+const cli_command *const cli_commands[MOST_COMMANDS] = {
     &cli_fit_command,     &cli_predict_command, &cli_eval_command,   &cli_extend_command,
     &cli_inspect_command, &cli_export_command,  &cli_report_command, NULL,
 };
@@ -18,7 +20,7 @@ static const cli_command *find_command(const char *name) {
 }
 
 static int unknown_command(const char *name) {
-  const char *list[sizeof cli_commands / sizeof *cli_commands];
+  const char *list[MOST_COMMANDS];
   int count = 0;
   for (const cli_command *const *c = cli_commands; *c; c++) list[count++] = (*c)->name;
   list[count++] = "help";

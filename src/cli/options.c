@@ -16,24 +16,25 @@ void cli_set_speaker(const char *command) {
   speaker = command;
 }
 
-static void say(const char *format, va_list args) {
+static void begin_message(void) {
   fflush(stdout);
   fprintf(stderr, "rung%s%s: ", *speaker ? " " : "", speaker);
-  vfprintf(stderr, format, args);
 }
 
 void cli_say(const char *format, ...) {
   va_list args;
+  begin_message();
   va_start(args, format);
-  say(format, args);
+  vfprintf(stderr, format, args);
   va_end(args);
   fputc('\n', stderr);
 }
 
 int cli_usage(const char *format, ...) {
   va_list args;
+  begin_message();
   va_start(args, format);
-  say(format, args);
+  vfprintf(stderr, format, args);
   va_end(args);
   fprintf(stderr, "; see rung %s%s--help\n", speaker, *speaker ? " " : "");
   return CLI_USAGE;
@@ -78,8 +79,10 @@ const char *cli_nearest(const char *word, int count, const char *const *list) {
 }
 
 const char *cli_value(const cli_args *args, const char *name) {
-  for (int i = args->given_count; i-- > 0;)
-    if (strcmp(args->given[i].option->name, name) == 0) return args->given[i].value;
+  for (int i = args->given_count; i-- > 0;) {
+    const cli_option *option = args->given[i].option;
+    if (option && strcmp(option->name, name) == 0) return args->given[i].value;
+  }
   return NULL;
 }
 
@@ -214,7 +217,8 @@ int cli_parse(const cli_command *command, int count, char **words, cli_args *out
   if (asks_for_help(count, words)) {
     const cli_option *o = command->options;
     while (strcmp(o->name, "help") != 0) o++;
-    return take_value(out, o, "");
+    out->given[out->given_count++] = (struct cli_given){o, ""};
+    return CLI_SUCCESS;
   }
   int status = take_words(out, count, words);
   if (status) return status;

@@ -21,10 +21,10 @@ typedef enum cli_kind {
 typedef struct cli_option {
   const char *name; /* the long name, without dashes */
   char letter;      /* the short name, or 0 */
+  bool repeatable;  /* may be given more than once */
   cli_kind kind;
-  const char *metavar; /* the argument's name in help */
-  const char *choices; /* CLI_CHOICE: the words, separated by blanks */
-  bool repeatable;
+  const char *metavar;  /* the argument's name in help */
+  const char *choices;  /* CLI_CHOICE: the words, separated by blanks */
   const char *help;     /* what it does, without full stop */
   const char *fallback; /* the default, for people; NULL: none worth telling */
   const char *key;      /* the key of the recipe that it sets, or NULL */
@@ -52,19 +52,19 @@ extern const cli_command *const cli_commands[];
 
 /* Options that several commands share. */
 #define CLI_OPTION_END                                                                             \
-  {"help", 'h', CLI_FLAG, NULL, NULL, false, "show this help", NULL, NULL}, {                      \
-    NULL, 0, CLI_FLAG, NULL, NULL, false, NULL, NULL, NULL                                         \
+  {"help", 'h', false, CLI_FLAG, NULL, NULL, "show this help", NULL, NULL}, {                      \
+    NULL, 0, false, CLI_FLAG, NULL, NULL, NULL, NULL, NULL                                         \
   }
 #define CLI_OPTION_JSON                                                                            \
-  { "json", 0, CLI_FLAG, NULL, NULL, false, "print one JSON object instead of text", NULL, NULL }
+  { "json", 0, false, CLI_FLAG, NULL, NULL, "print one JSON object instead of text", NULL, NULL }
 #define CLI_OPTION_THREADS                                                                         \
   {                                                                                                \
-    "threads", 0, CLI_WHOLE, "N", NULL, false,                                                     \
+    "threads", 0, false, CLI_WHOLE, "N", NULL,                                                     \
         "threads to share the work; results do not depend on it", "one for each processor", NULL   \
   }
 #define CLI_OPTION_FUNCTION                                                                        \
   {                                                                                                \
-    "function", 0, CLI_TEXT, "TEXT", NULL, false,                                                  \
+    "function", 0, false, CLI_TEXT, "TEXT", NULL,                                                  \
         "a function instead of a table: + - * / ^, parentheses, exp log sin cos tan tanh sqrt "    \
         "abs atan, pi, e and names of variables",                                                  \
         NULL, "function"                                                                           \

@@ -22,10 +22,10 @@ static const char *const text[] = {
 };
 
 static const cli_option options[] = {
-    {"output", 'o', CLI_FILE, "OUT.csv", NULL, false, "file to write", "standard output", NULL},
-    {"digits", 0, CLI_WHOLE, "N", NULL, false, "significant digits, 1 to 40",
+    {"output", 'o', false, CLI_FILE, "OUT.csv", NULL, "file to write", "standard output", NULL},
+    {"digits", 0, false, CLI_WHOLE, "N", NULL, "significant digits, 1 to 40",
      "as many as identify the number: 9, 17 or 33", NULL},
-    {"derivative", 0, CLI_TEXT, "NAMES", NULL, true, "also this derivative of every output", NULL,
+    {"derivative", 0, true, CLI_TEXT, "NAMES", NULL, "also this derivative of every output", NULL,
      NULL},
     CLI_OPTION_THREADS,
     CLI_OPTION_END,
