@@ -138,7 +138,7 @@
 
   function drawResidual() {
     var stage = chosen('stage'), input = chosen('input');
-    var name = data.inputs[input] || 'input ' + input, output = data.outputs[0] || 'output';
+    var name = data.inputs[input], output = data.outputs[0];
     var found = data.residuals.filter(function (r) { return r.stage === stage && r.input === input; })[0];
     var rows = found ? zip([found.x, found.residual]).sort(ascending) : [];
     var scatter = data.inputs.length > 1;
@@ -165,7 +165,7 @@
   }
 
   function drawPrediction() {
-    var output = chosen('output'), name = data.outputs[output] || 'output ' + output;
+    var output = chosen('output'), name = data.outputs[output];
     var found = data.predictions.filter(function (p) { return p.output === output; })[0];
     var rows = found ? zip([found.truth, found.predicted, found.truth, found.error || found.predicted]) : [];
     if (found && !found.error) rows.forEach(function (row) { row[3] = row[1] - row[0]; });
@@ -183,6 +183,12 @@
       strokeWidth: 0, drawPoints: true, pointSize: 2,
       valueRange: largest > 0 ? [-1.1 * largest, 1.1 * largest] : [-1, 1]
     });
+  }
+
+  /* The names there are, and numbers for those that only the events know. */
+  function complete(names, events, key, word) {
+    var last = events.reduce(function (most, event) { return Math.max(most, event[key] || 0); }, 0);
+    for (var k = names.length; k <= last; k++) names.push(last ? word + ' ' + k : word);
   }
 
   function fill(id, texts, first, changed) {
@@ -203,9 +209,11 @@
 
   root.classList.add('script');
   try {
+    complete(data.inputs, data.residuals, 'input', 'input');
+    complete(data.outputs, data.predictions, 'output', 'output');
     fill('stage', column('stage').map(String), data.stages.length - 1, residualCharts);
-    fill('input', data.inputs.length ? data.inputs : ['input'], 0, drawResidual);
-    fill('output', data.outputs.length ? data.outputs : ['output'], 0, drawPrediction);
+    fill('input', data.inputs, 0, drawResidual);
+    fill('output', data.outputs, 0, drawPrediction);
     document.getElementById('input-control').hidden = data.inputs.length < 2;
     document.getElementById('output-control').hidden = data.outputs.length < 2;
     drawAll();
