@@ -72,7 +72,8 @@ typedef struct rung_fit_options {
   double time;               /**< Seconds allowed; 0 (default): no limit. */
   size_t memory;             /**< Bytes allowed for the library's memory; 0 (default): no limit. */
   uint64_t seed;             /**< Default 1. */
-  double heldout;            /**< Share of a table's points held out, 0.02..0.5. Default 0.15. */
+  double heldout;            /**< Share of a table's points held out, 0.02..0.5. Default 0.1.
+                                 Below 3000 rows none are: errors are leave-one-out. */
   int64_t points;            /**< Points to sample from a function; 0 (default): chosen. */
   int replace;               /**< rung_extend(): the stage to train anew; -1 (default): add. */
   rung_progress_fn progress; /**< NULL (default) for none. */

@@ -23,7 +23,11 @@ typedef struct rg_fit {
   rung_dd *residual;  /* [total][outputs]: y - model(x), of the model so far */
   double *eps;        /* [outputs]: power of two, about the RMS of the residual */
   double *target;     /* [outputs][total]: residual / eps, what the next stage fits */
-  double size;        /* RMS of y over all points and outputs */
+  int64_t *sorted;    /* one input: training points by rising x; else NULL */
+  /* What a method tells of the stage it proposes: */
+  double freedom; /* effective number of parameters */
+  double score;   /* RMS error of the target at judged points; NaN: not known */
+  double size;    /* RMS of y over all points and outputs */
   double training_error, heldout_error; /* relative L2 of the model so far; 1 without stages */
   double started;                       /* rg_seconds() */
   bool stopped;                         /* the caller cancelled, or the time is up */
