@@ -33,6 +33,7 @@ typedef struct rg_fit {
   bool stopped;                         /* the caller cancelled, or the time is up */
   rung_stop stop;                       /* why, then */
   size_t planned;                       /* bytes that plans stated */
+  size_t refused; /* the least that a plan past the limit wanted; 0: none was refused */
 } rg_fit;
 
 /* Stage number that is in training: also the purpose of its random numbers (with the options'
