@@ -153,6 +153,7 @@ static rung_dd difference(const rung_model *m, const rung_dd *x, int o, int j) {
 
 /* Derivatives of these models are below 100; sums of their terms are some times larger. The
  * differences themselves are exact to about 1e-24. */
+static const double rounding[] = {1e-4, 1e-13, 1e-28};
 static const double gradient_tolerance[] = {1e-4, 1e-13, 1e-23};
 
 static void check_point(const rung_model *m, int p, const char **at, double *worst) {
@@ -174,6 +175,45 @@ static void check_point(const rung_model *m, int p, const char **at, double *wor
     }
 }
 
+/* All points at once, through the library: values to the bit, derivatives nearly. */
+static void check_prediction(rung_context *ctx, const rung_model *m, const char *at) {
+  size_t size = rung_dtype_size(m->dtype);
+  int inputs = m->inputs, outputs = m->outputs, columns = outputs * (1 + inputs);
+  rung_quantity quantity[COLUMNS] = {0};
+  for (int o = 0; o < outputs; o++) {
+    quantity[o][0] = o;
+    quantity[o][1] = -1;
+    for (int j = 0; j < inputs; j++) {
+      int *q = quantity[outputs + o * inputs + j];
+      q[0] = o;
+      q[1] = j;
+      q[2] = -1;
+    }
+  }
+  char *x = malloc(POINTS * (size_t)inputs * size), *y = malloc(POINTS * (size_t)columns * size);
+  assert_true(x && y);
+  for (int p = 0; p < POINTS; p++)
+    for (int j = 0; j < inputs; j++)
+      put_real(m->dtype, input(p, j), x + (size_t)(p * inputs + j) * size);
+  rung_predictor *predictor;
+  assert_ok(ctx,
+            rung_predictor_create(m, ctx, columns, (const rung_quantity *)quantity, &predictor));
+  assert_ok(ctx, rung_predict(predictor, ctx, POINTS, x, y));
+  rung_predictor_destroy(predictor);
+  for (int p = 0; p < POINTS; p++) {
+    const char *row = y + (size_t)(p * columns) * size;
+    assert_memory_equal(at, row, (size_t)outputs * size);
+    at += 2 * (size_t)outputs * size;
+    for (int c = outputs; c < columns; c++, at += size) {
+      rung_dd error = rg_sub_dd(get_real(m->dtype, at), get_real(m->dtype, row + (size_t)c * size));
+      if (fabs(error.hi) > rounding[m->dtype])
+        fail_msg("the gradient differs from the prediction's by %g", error.hi);
+    }
+  }
+  free(x);
+  free(y);
+}
+
 static void check_output(rung_context *ctx, const char *folder) {
   char path[200], *bytes;
   size_t length;
@@ -183,6 +223,7 @@ static void check_output(rung_context *ctx, const char *folder) {
   for (size_t i = 0; i < MODELS; i++) {
     rung_model *m = model_of(ctx, i);
     double worst = 0;
+    check_prediction(ctx, m, at);
     for (int p = 0; p < POINTS; p++) check_point(m, p, &at, &worst);
     if (worst > gradient_tolerance[m->dtype])
       fail_msg("model %zu: the gradient differs by %g", i, worst);
