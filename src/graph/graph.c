@@ -122,7 +122,8 @@ rung_node rung_node_fail(rung_graph *g, rung_status status, const char *format, 
 
 static uint64_t hash_node(const rung_op *op, int operands, const rung_node *in,
                           const rung_attributes *attr) {
-  uint64_t hash = rg_hash(RG_HASH_START, &op, sizeof op);
+  uintptr_t address = (uintptr_t)op;
+  uint64_t hash = rg_hash(RG_HASH_START, &address, sizeof address);
   if (operands) hash = rg_hash(hash, in, (size_t)operands * sizeof *in);
   return rg_hash(hash, attr, sizeof *attr);
 }

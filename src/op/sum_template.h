@@ -25,10 +25,11 @@ static inline REAL R(block_sum)(const REAL *a, int64_t n) {
 static inline REAL R(row_sum)(const REAL *a, int64_t n) {
   REAL stack[64];
   int top = 0;
-  for (int64_t block = 0; block * BLOCK < n; block++) {
+  int64_t block = 0;
+  do { /* n >= 1 */
     int64_t rest = n - block * BLOCK;
     top = R(push)(stack, top, block, R(block_sum)(a + block * BLOCK, rest < BLOCK ? rest : BLOCK));
-  }
+  } while (++block * BLOCK < n);
   REAL sum = stack[--top];
   while (top > 0) sum = R(rg_add)(stack[--top], sum);
   return sum;

@@ -1,19 +1,21 @@
 #!/bin/sh
 # docs.sh: what the pages say about files holds. Relative links lead somewhere; every line of a C
-# block stands in an example or in the library.
+# block in the README or a how-to stands in an example or in the library.
 set -eu
 failed=0
 for page in *.md docs/*.md examples/*/README.md; do
   [ -f "$page" ] || continue
-  for link in $(grep -o '](\([^)#]*\)' "$page" | sed 's/^](//' | grep -v '^[a-z]*:' || true); do
+  links=$(awk '/^```/ { code = !code; next } !code' "$page" | sed 's/`[^`]*`//g' |
+    grep -o ']([^) ]*)' | sed 's/^](//; s/)$//; s/#.*//' | grep -v '^[a-z]*:' || true)
+  for link in $links; do
     [ -e "$(dirname "$page")/$link" ] || {
       echo "$page: the link $link leads nowhere"
       failed=1
     }
   done
 done
-quoted=$(cat docs/*.md | awk '/^```c$/ { inside = 1; next } /^```/ { inside = 0 } inside && NF')
-said=$(cat examples/*/*.c src/*/*.c)
+quoted=$(cat README.md docs/how-to-*.md | awk '/^```c$/ { inside = 1; next } /^```/ { inside = 0 } inside && NF')
+said=$(cat examples/*.c examples/*/*.c src/*/*.c)
 unsaid=$(printf '%s\n' "$quoted" | while IFS= read -r line; do
   printf '%s\n' "$said" | grep -qxF -e "$line" || printf '%s\n' "$line"
 done)

@@ -30,88 +30,66 @@ typedef rung_node (*build_fn)(rung_graph *g, rung_node x, rung_node y);
     return expression;                                                                             \
   }
 UNARY(neg)
-UNARY(abs) UNARY(sign) UNARY(reciprocal) UNARY(sqrt) UNARY(exp) UNARY(log) UNARY(sin) UNARY(
-    cos) UNARY(tan) UNARY(atan) UNARY(tanh) UNARY(sech2) BINARY(add) BINARY(sub) BINARY(mul)
-    BINARY(div) BINARY(min) BINARY(max) BINARY(pow) BINARY(less) BINARY(less_equal) BINARY(
-        equal) BUILD(powi, rung_powi(g, x, -3))
-        BUILD(select, rung_select(g, rung_less(g, x, y), rung_mul(g, x, x), rung_sin(g, y))) BUILD(
-            broadcasting,
-            rung_mul(g, rung_slice(g, x, 0, 1, 1, 1),
-                     rung_slice(g, y, 1, 2, 1,
-                                1))) BUILD(matmul, rung_matmul(g, x, y, 0, 1, RUNG_WORKING))
-            BUILD(matmul_tn, rung_matmul(g, x, y, 1, 0, RUNG_WORKING)) BUILD(
-                matmul_tt,
-                rung_matmul(g, x, rung_transpose(g, y, (int[]){1, 0}), 1, 1, RUNG_WORKING))
-                BUILD(
-                    matmul_nn,
-                    rung_matmul(g, x, rung_transpose(g, y, (int[]){1, 0}), 0, 0, RUNG_COMPENSATED))
-                    BUILD(matmul_batch,
-                          rung_matmul(
-                              g, rung_reshape(g, x, DIMS(3, 1, 2, 2)),
-                              rung_reshape(g, y, DIMS(3, 2, 2)), 0,
-                              1, RUNG_WORKING))
-                        BUILD(outer,
-                              rung_matmul(
-                                  g, rung_slice(g, x, 0, 0, 1, 1),
-                                  rung_slice(g, y, 0, 1, 1, 1),
-                                  1, 0,
-                                  RUNG_WORKING)) BUILD(sum_all,
-                                                       rung_sum(g, rung_mul(g, x, y), 3, 0))
-                            BUILD(sum_rows, rung_sum(g, rung_mul(g, x, x), 1, 0))
-                                BUILD(mean_keep, rung_mul(g, x, rung_mean(g, y, 2, 1))) BUILD(
-                                    reduce_max,
-                                    rung_reduce_max(
-                                        g, rung_mul(g, x, y),
-                                        2, 0)) BUILD(reduce_min,
-                                                     rung_reduce_min(g, rung_sub(g, x, y), 1, 1))
-                                    BUILD(reshape, rung_reshape(g, rung_mul(g, x, y), DIMS(2, 6)))
-                                        BUILD(transpose,
-                                              rung_transpose(g, rung_mul(g, x, y), (int[]){1, 0}))
-                                            BUILD(slice,
-                                                  rung_slice(g, rung_mul(g, x, y), 1, 3, 2, -2))
-                                                BUILD(pad,
-                                                      rung_pad(g, rung_mul(g, x, y), 0, 1, 2, 7))
-                                                    BUILD(concat,
-                                                          rung_concat(
-                                                              g, 3,
-                                                              (rung_node[]){
-                                                                  x, rung_mul(g, x, y), y},
-                                                              1))
-                                                        BUILD(
-                                                            gather,
-                                                            rung_gather(
-                                                                g, rung_mul(g, x, y),
-                                                                rung_concat(
-                                                                    g, 2,
-                                                                    (rung_node[]){
-                                                                        rung_broadcast(
-                                                                            g, rung_constant(g, 2),
-                                                                            DIMS(2)),
-                                                                        rung_broadcast(
-                                                                            g, rung_constant(g, 0),
-                                                                            DIMS(2))},
-                                                                    0)))
-                                                            BUILD(
-                                                                scatter_add,
-                                                                rung_scatter_add(
-                                                                    g, rung_mul(g, x, y),
-                                                                    rung_concat(
-                                                                        g, 2,
-                                                                        (rung_node[]){
-                                                                            rung_broadcast(
-                                                                                g,
-                                                                                rung_constant(g, 4),
-                                                                                DIMS(2)),
-                                                                            rung_broadcast(
-                                                                                g,
-                                                                                rung_constant(g, 1),
-                                                                                DIMS(1))},
-                                                                        0),
-                                                                    5))
+UNARY(abs)
+UNARY(sign)
+UNARY(reciprocal)
+UNARY(sqrt)
+UNARY(exp)
+UNARY(log)
+UNARY(sin)
+UNARY(cos)
+UNARY(tan)
+UNARY(atan)
+UNARY(tanh)
+UNARY(sech2)
+BINARY(add)
+BINARY(sub)
+BINARY(mul)
+BINARY(div)
+BINARY(min)
+BINARY(max)
+BINARY(pow)
+BINARY(less)
+BINARY(less_equal)
+BINARY(equal)
+BUILD(powi, rung_powi(g, x, -3))
+BUILD(select, rung_select(g, rung_less(g, x, y), rung_mul(g, x, x), rung_sin(g, y)))
+BUILD(broadcasting, rung_mul(g, rung_slice(g, x, 0, 1, 1, 1), rung_slice(g, y, 1, 2, 1, 1)))
+BUILD(matmul, rung_matmul(g, x, y, 0, 1, RUNG_WORKING))
+BUILD(matmul_tn, rung_matmul(g, x, y, 1, 0, RUNG_WORKING))
+BUILD(matmul_tt, rung_matmul(g, x, rung_transpose(g, y, (int[]){1, 0}), 1, 1, RUNG_WORKING))
+BUILD(matmul_nn, rung_matmul(g, x, rung_transpose(g, y, (int[]){1, 0}), 0, 0, RUNG_COMPENSATED))
+BUILD(matmul_batch, rung_matmul(g, rung_reshape(g, x, DIMS(3, 1, 2, 2)),
+                                rung_reshape(g, y, DIMS(3, 2, 2)), 0, 1, RUNG_WORKING))
+BUILD(outer, rung_matmul(g, rung_slice(g, x, 0, 0, 1, 1), rung_slice(g, y, 0, 1, 1, 1), 1, 0,
+                         RUNG_WORKING))
+BUILD(sum_all, rung_sum(g, rung_mul(g, x, y), 3, 0))
+BUILD(sum_rows, rung_sum(g, rung_mul(g, x, x), 1, 0))
+BUILD(mean_keep, rung_mul(g, x, rung_mean(g, y, 2, 1)))
+BUILD(reduce_max, rung_reduce_max(g, rung_mul(g, x, y), 2, 0))
+BUILD(reduce_min, rung_reduce_min(g, rung_sub(g, x, y), 1, 1))
+BUILD(reshape, rung_reshape(g, rung_mul(g, x, y), DIMS(2, 6)))
+BUILD(transpose, rung_transpose(g, rung_mul(g, x, y), (int[]){1, 0}))
+BUILD(slice, rung_slice(g, rung_mul(g, x, y), 1, 3, 2, -2))
+BUILD(pad, rung_pad(g, rung_mul(g, x, y), 0, 1, 2, 7))
+BUILD(concat, rung_concat(g, 3, (rung_node[]){x, rung_mul(g, x, y), y}, 1))
+BUILD(gather,
+      rung_gather(g, rung_mul(g, x, y),
+                  rung_concat(g, 2,
+                              (rung_node[]){rung_broadcast(g, rung_constant(g, 2), DIMS(2)),
+                                            rung_broadcast(g, rung_constant(g, 0), DIMS(2))},
+                              0)))
+BUILD(scatter_add,
+      rung_scatter_add(g, rung_mul(g, x, y),
+                       rung_concat(g, 2,
+                                   (rung_node[]){rung_broadcast(g, rung_constant(g, 4), DIMS(2)),
+                                                 rung_broadcast(g, rung_constant(g, 1), DIMS(1))},
+                                   0),
+                       5))
 
 #define ENTRY(name)                                                                                \
   { #name, build_##name }
-                                                                static const struct {
+static const struct {
   const char *name;
   build_fn build;
 } cases[] = {
