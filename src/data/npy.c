@@ -123,7 +123,7 @@ static rung_status read_entry(parser *p, rg_npy *out, unsigned *seen) {
   static const char expected[] = "the key 'descr', 'fortran_order' or 'shape', each once";
   static rung_status (*const read[])(parser *, rg_npy *) = {read_descr, read_order, read_shape};
   const char *text;
-  size_t length;
+  size_t length = 0;
   pass_blanks(p);
   parser before = *p;
   RG_TRY(read_string(p, expected, &text, &length));

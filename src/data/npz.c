@@ -129,7 +129,7 @@ static rung_status check_members(archive *a, int64_t *rows) {
                      "%s: expected %lld rows as in the first array, found %lld", m->what,
                      (long long)first->array.rows, (long long)m->array.rows);
   }
-  *rows = first->array.rows;
+  *rows = first ? first->array.rows : 0;
   return RUNG_OK;
 }
 

@@ -107,7 +107,7 @@ rung_status rg_zip_next(rg_zip *zip, rg_zip_entry *out) {
 /* zlib takes its memory from malloc: about 40 KB, which the context does not count. */
 static bool inflate_to(const rg_zip_entry *entry, unsigned char *out, size_t want) {
   z_stream stream = {0};
-  unsigned char surplus;
+  unsigned char surplus = 0;
   if (inflateInit2(&stream, -MAX_WBITS) != Z_OK) return false;
   stream.next_in = (z_const Bytef *)entry->packed;
   stream.avail_in = (uInt)entry->packed_length;

@@ -97,7 +97,7 @@ static rung_status compile(rung_predictor *p, const rung_model *model, rung_cont
                            rung_graph *g, rg_parameters *parameters,
                            const rung_quantity *quantity) {
   rung_node x, y = build(p, model, g, parameters, quantity, &x);
-  if (y == RUNG_NONE) return ctx->status;
+  if (y == RUNG_NONE) return ctx->status != RUNG_OK ? ctx->status : RUNG_E_INTERNAL;
   p->arrays = 1 + parameters->count;
   rung_node *input = rg_alloc(ctx, (size_t)p->arrays, sizeof *input);
   p->array = rg_alloc(ctx, (size_t)p->arrays * (size_t)p->slots, sizeof *p->array);

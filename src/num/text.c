@@ -399,7 +399,7 @@ static int format_finite(rung_dd x, int digits, char *out) {
     out[length++] = '0';
     return length;
   }
-  char text[64];
+  char text[64] = {0};
   int exponent = decimal_digits(&f, digits, text);
   int count = digits;
   while (count > 1 && text[count - 1] == '0') count--;
