@@ -334,7 +334,7 @@ static rung_status wide_stage(search *s, const rg_stage *before, rg_stage **out)
                         .square = (int64_t)(radius * radius),
                         .half = s->half};
   int64_t features = rg_lattice_features(&lattice, f->points);
-  if (3 * features > 2 * f->points || !fits_memory(f, rung_bytes(s, features))) return RUNG_OK;
+  if (5 * features > 4 * f->points || !fits_memory(f, rung_bytes(s, features))) return RUNG_OK;
   candidate c;
   RG_TRY(try_lattice(s, &lattice, features, &c));
   rung_status status = make_stage(s, &c, out);
