@@ -5,44 +5,13 @@
 #include <cblas.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/base.h"
 #include "kernel/gemm.h"
+#include "peak.h"
 
-enum { ROUNDS = 9, CHAINS = 20 };
+enum { ROUNDS = 9 };
 static const double SLICE = 0.01; /* seconds of one measurement */
-
-#if defined(__x86_64__)
-#include <immintrin.h>
-
-#define DEFINE_PEAK(name, vector, target_text, fma_of)                                             \
-  __attribute__((target(target_text))) static void name(int64_t steps, vector *sink) {             \
-    vector s[CHAINS];                                                                              \
-    for (int i = 0; i < CHAINS; i++) s[i] = sink[i];                                               \
-    vector x = sink[CHAINS], y = sink[CHAINS + 1];                                                 \
-    for (int64_t t = 0; t < steps; t++) {                                                          \
-      _Pragma("GCC unroll 20") for (int i = 0; i < CHAINS; i++) s[i] = fma_of(x, y, s[i]);         \
-      __asm__ volatile("" : "+v"(x));                                                              \
-    }                                                                                              \
-    for (int i = 0; i < CHAINS; i++) sink[i] = s[i];                                               \
-  }
-
-DEFINE_PEAK(peak_512, __m512, "avx512f", _mm512_fmadd_ps)
-DEFINE_PEAK(peak_256, __m256, "avx2,fma", _mm256_fmadd_ps)
-#endif
-
-/* Single-precision flops of one call of the fastest loop of independent fused multiply-adds in
- * registers. */
-static double peak_call(int64_t steps) {
-  static _Alignas(64) char sink[64 * (CHAINS + 2)];
-  rung_isa isa = rung_isa_best();
-#if defined(__x86_64__)
-  if (isa == RUNG_ISA_AVX512) peak_512(steps, (__m512 *)(void *)sink);
-  if (isa == RUNG_ISA_AVX2) peak_256(steps, (__m256 *)(void *)sink);
-#endif
-  return 2.0 * CHAINS * (double)steps * (isa == RUNG_ISA_AVX512 ? 16 : 8);
-}
 
 typedef struct job {
   rg_gemm_args g;
@@ -61,13 +30,6 @@ static void work(const job *j) {
     cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, 1, g->a, lda, g->b, ldb, 0, g->c, ldc);
   else
     cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, 1, g->a, lda, g->b, ldb, 0, g->c, ldc);
-}
-
-/* Seconds that this thread has computed: what else runs on the machine does not count. */
-static double seconds(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 /* Flops a second over one slice of time. */

@@ -25,7 +25,7 @@ static int64_t choose_chunk(const rung_model *model) {
   for (int k = 0; k < model->stage_count; k++)
     for (int l = 0; l < model->stage[k].layer_count; l++)
       if (model->stage[k].layer[l].width > widest) widest = model->stage[k].layer[l].width;
-  int64_t fits = (1 << 18) / ((int64_t)rung_dtype_size(model->dtype) * widest) / 64 * 64;
+  int64_t fits = (1 << 19) / ((int64_t)rung_dtype_size(model->dtype) * widest) / 64 * 64;
   return fits < 64 ? 64 : fits > 1024 ? 1024 : fits;
 }
 
