@@ -88,4 +88,9 @@ typedef struct rg_points {
 rung_status rg_levenberg(rg_fit *f, const rg_points *data, const rg_levenberg_options *options,
                          rg_stage *stage, double *heldout_rms, double *squared);
 
+/* The most bytes that this rg_levenberg() call would hold; nothing is trained. */
+rung_status rg_levenberg_bytes(rg_fit *f, const rg_points *data,
+                               const rg_levenberg_options *options, const rg_stage *stage,
+                               size_t *bytes);
+
 #endif
