@@ -125,14 +125,14 @@ static rung_status look_at_first_row(reader *r, int header, bool *is_header) {
   return RUNG_OK;
 }
 
-/* A cell's text with "" made one quote. Empty names become c1, c2, ... */
+/* A cell's text, "" in quotes made one. Empty names become c1, c2, ... */
 static char *name_of_cell(rung_context *ctx, const rg_scan_cell *cell, int column) {
   char *name = rg_alloc(ctx, cell->length + 16, 1);
   if (!name) return NULL;
   size_t used = 0;
   for (size_t i = 0; i < cell->length; i++) {
     name[used++] = cell->text[i];
-    if (cell->text[i] == '"' && i + 1 < cell->length && cell->text[i + 1] == '"') i++;
+    if (cell->quoted && cell->text[i] == '"') i++; /* the second of two */
   }
   name[used] = 0;
   if (used == 0) snprintf(name, 16, "c%d", column + 1);

@@ -73,7 +73,8 @@ typedef struct rg_scan_cell {
   const char *text; /* without quotes and blanks around; "" inside stands for one " */
   size_t length;
   int64_t line; /* where it begins */
-  bool last;    /* of its row */
+  bool quoted;
+  bool last; /* of its row */
 } rg_scan_cell;
 
 typedef enum rg_scan_fault {

@@ -78,7 +78,8 @@ rg_scan_fault rg_scan_next(rg_scan *scan, rg_scan_cell *cell) {
   cell->line = scan->line;
   cell->text = scan->at;
   cell->length = 0;
-  if (scan->at < scan->end && *scan->at == '"') {
+  cell->quoted = scan->at < scan->end && *scan->at == '"';
+  if (cell->quoted) {
     rg_scan_fault fault = pass_quoted(scan, cell);
     if (fault != RG_SCAN_OK) return fault;
     if (!at_line_end(scan) && !scan->stop[(unsigned char)*scan->at] && !is_blank(scan, *scan->at))

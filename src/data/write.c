@@ -7,10 +7,19 @@
 #include "base/base.h"
 #include "rung/table.h"
 
-/* In quotes where the text would not come back as it is without them. */
-static void add_name(rg_text *text, const char *name) {
+/* Names that would not come back as they are without quotes. A first byte beyond ASCII could begin
+ * a byte order mark. */
+static bool needs_quotes(const char *name) {
   size_t length = strlen(name);
-  bool plain = length && !strpbrk(name, ",;\t|\"\r\n") && name[0] != ' ' && name[length - 1] != ' ';
+  if (length == 0 || name[0] == ' ' || name[length - 1] == ' ' || (unsigned char)name[0] > 0x7e)
+    return true;
+  for (const char *c = name; *c; c++)
+    if ((unsigned char)*c < ' ' || strchr(",;|\"", *c)) return true;
+  return false;
+}
+
+static void add_name(rg_text *text, const char *name) {
+  bool plain = !needs_quotes(name);
   if (plain) {
     rg_text_add(text, name);
     return;
