@@ -1,7 +1,10 @@
 /* Functions as text become graph nodes. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "data/expression.h"
+
+#define POWI_MAX 1000000 /* the largest exponent that rung_powi() takes */
 
 const rg_function rg_functions[RG_FUNCTIONS] = {
     {"exp", rung_exp},   {"log", rung_log}, {"sin", rung_sin},
@@ -68,7 +71,8 @@ static rung_node build_binary(const rung_expression *e, rung_graph *g, const rg_
   case RG_TERM_DIVIDE:
     return rung_div(g, a, b);
   default:
-    if (e->term[term->b].is_whole) return rung_powi(g, a, (int)e->term[term->b].whole);
+    if (e->term[term->b].is_whole && llabs(e->term[term->b].whole) <= POWI_MAX)
+      return rung_powi(g, a, (int)e->term[term->b].whole);
     return rung_pow(g, a, b);
   }
 }

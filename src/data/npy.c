@@ -51,8 +51,8 @@ static rung_status read_string(parser *p, const char *expected, const char **tex
 
 static rung_status read_descr(parser *p, rg_npy *out) {
   static const char types[] = "f4 f8 i1 i2 i4 i8 u1 u2 u4 u8 b1 ";
-  const char *text;
-  size_t length;
+  const char *text = NULL;
+  size_t length = 0;
   char quoted[RG_QUOTED], type[4];
   pass_blanks(p);
   if (p->at < p->end && *p->at == '[')
@@ -122,7 +122,7 @@ static rung_status read_entry(parser *p, rg_npy *out, unsigned *seen) {
   static const char *const keys[] = {"descr", "fortran_order", "shape"};
   static const char expected[] = "the key 'descr', 'fortran_order' or 'shape', each once";
   static rung_status (*const read[])(parser *, rg_npy *) = {read_descr, read_order, read_shape};
-  const char *text;
+  const char *text = NULL;
   size_t length = 0;
   pass_blanks(p);
   parser before = *p;

@@ -113,7 +113,7 @@ static rung_status read_members(archive *a) {
 
 /* All wanted arrays must have the same number of rows, and must fit the limit together. */
 static rung_status check_members(archive *a, int64_t *rows) {
-  const member *first = NULL;
+  *rows = 0;
   size_t left = a->source->options->limit;
   for (int i = 0; i < a->members; i++) {
     member *m = &a->member[i];
@@ -123,13 +123,12 @@ static rung_status check_members(archive *a, int64_t *rows) {
       return rg_fail(a->ctx, RUNG_E_DATA, "%s: more than %zu bytes, the limit here",
                      a->source->file, a->source->options->limit);
     left -= m->entry.length;
-    if (!first) first = m;
-    if (m->array.rows != first->array.rows)
+    if (*rows == 0) *rows = m->array.rows;
+    if (m->array.rows != *rows)
       return rg_fail(a->ctx, RUNG_E_DATA,
                      "%s: expected %lld rows as in the first array, found %lld", m->what,
-                     (long long)first->array.rows, (long long)m->array.rows);
+                     (long long)*rows, (long long)m->array.rows);
   }
-  *rows = first ? first->array.rows : 0;
   return RUNG_OK;
 }
 
@@ -147,7 +146,7 @@ static rung_status fill_members(archive *a, rung_table *table) {
 }
 
 static rung_status read_archive(archive *a, rung_table *table) {
-  int64_t rows = 0;
+  int64_t rows;
   int kept;
   RG_TRY(read_members(a));
   a->slot = rg_alloc(a->ctx, (size_t)a->columns, sizeof *a->slot);
