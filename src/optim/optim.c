@@ -21,7 +21,7 @@ const rg_optimiser *rg_optimiser_find(const char *name) {
 #define RG_OPTIMISER_ENTRY(entry) &rg_##entry,
   static const rg_optimiser *const all[] = {RG_OPTIMISERS(RG_OPTIMISER_ENTRY)};
 #undef RG_OPTIMISER_ENTRY
-  for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+  for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
     if (strcmp(all[i]->name, name) == 0) return all[i];
   return NULL;
 }
@@ -46,11 +46,30 @@ static size_t padded(int64_t count) {
   return ((size_t)count + line - 1) / line * line;
 }
 
+/* What each optimiser has, then its own; returns how many. */
+static int list_arrays(const rg_optimiser *optimiser, const rg_settings *settings, int64_t n,
+                       rg_array *out) {
+  out[RG_THETA] = (rg_array){"theta", n, NULL};
+  out[RG_GRADIENT] = (rg_array){"gradient", n, NULL};
+  out[RG_COUNTERS] = (rg_array){"counters", RG_COUNTER_COUNT, NULL};
+  return RG_OWN + optimiser->arrays(settings, n, out + RG_OWN);
+}
+
+static size_t count_numbers(int arrays, const rg_array *array, int64_t n) {
+  size_t total = 2 * padded(n); /* the trial */
+  for (int i = 0; i < arrays; i++) total += padded(array[i].count);
+  return total;
+}
+
+size_t rg_minimiser_bytes(const rg_optimiser *optimiser, const rg_settings *settings, int64_t n) {
+  rg_settings chosen = settings ? *settings : rg_settings_default();
+  rg_array array[RG_MOST_ARRAYS];
+  return count_numbers(list_arrays(optimiser, &chosen, n, array), array, n) * sizeof(double);
+}
+
 static rung_status lay_arrays(rg_minimiser *m) {
-  size_t total = 2 * padded(m->n);
-  for (int i = 0; i < m->arrays; i++) total += padded(m->array[i].count);
-  m->bytes = total * sizeof(double);
-  double *at = m->memory = rg_calloc(m->ctx, total, sizeof *at);
+  double *at = rg_calloc(m->ctx, count_numbers(m->arrays, m->array, m->n), sizeof *at);
+  m->memory = at;
   if (!at) return RUNG_E_MEMORY;
   for (int i = 0; i < m->arrays; i++) {
     m->array[i].value = at;
@@ -74,10 +93,7 @@ rung_status rg_minimiser_create(rung_context *ctx, const rg_optimiser *optimiser
                       .settings = chosen,
                       .objective = *objective,
                       .n = objective->n};
-  m->array[RG_THETA] = (rg_array){"theta", m->n, NULL};
-  m->array[RG_GRADIENT] = (rg_array){"gradient", m->n, NULL};
-  m->array[RG_COUNTERS] = (rg_array){"counters", RG_COUNTER_COUNT, NULL};
-  m->arrays = RG_OWN + optimiser->arrays(&m->settings, m->n, m->array + RG_OWN);
+  m->arrays = list_arrays(optimiser, &m->settings, m->n, m->array);
   rung_status status = lay_arrays(m);
   if (status == RUNG_OK)
     *out = m;

@@ -52,7 +52,6 @@ typedef struct rg_minimiser {
   rg_array array[RG_MOST_ARRAYS];
   double *trial, *trial_gradient, trial_value; /* where a line search stands */
   void *memory;                                /* of all of them */
-  size_t bytes;
 } rg_minimiser;
 
 struct rg_optimiser {
@@ -81,6 +80,9 @@ rung_status rg_minimiser_create(rung_context *ctx, const rg_optimiser *optimiser
                                 const rg_settings *settings, const rg_objective *objective,
                                 rg_minimiser **out);
 void rg_minimiser_destroy(rg_minimiser *m); /* NULL is allowed */
+
+/* The bytes of such a minimiser's arrays. `settings` NULL: the defaults. */
+size_t rg_minimiser_bytes(const rg_optimiser *optimiser, const rg_settings *settings, int64_t n);
 
 /* Begins at theta [n]: evaluates there. Fails where the value is not finite. To go on from a state
  * instead, fill the named arrays. */
