@@ -52,6 +52,11 @@ extern const rg_function rg_functions[RG_FUNCTIONS];
 /* Fills an expression whose text is set. */
 rung_status rg_expression_read(rung_expression *expression);
 
+/* "\n  TEXT\n     ^": the text (or its part around `at`) and a caret under byte `at`. Returns
+ * `out`. */
+#define RG_PICTURE 360
+const char *rg_point_at(char out[RG_PICTURE], const char *text, size_t at);
+
 /* Records "function: MESSAGE", the text (or its part around `at`) and a caret under byte `at`. */
 rung_status rg_fail_at(rung_context *ctx, rung_status status, const char *text, size_t at,
                        const char *format, ...) __attribute__((format(printf, 5, 6)));

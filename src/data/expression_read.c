@@ -14,6 +14,7 @@
 #define LENGTH_MAX 10000 /* bytes of a text */
 #define DEPTH_MAX 200    /* parentheses, signs and powers inside one another */
 #define SHOWN 120        /* bytes of a text in a message */
+_Static_assert(RG_PICTURE >= 3 * SHOWN, "a picture holds the text and the line with the caret");
 
 typedef struct parser {
   rung_expression *e;
@@ -35,7 +36,8 @@ static const struct constant {
 #define CONSTANTS (sizeof constants / sizeof *constants)
 
 /* Carets count characters, not bytes. What would disturb the line is shown as a blank or '?'. */
-static void draw(char *out, const char *text, size_t at) {
+const char *rg_point_at(char out[RG_PICTURE], const char *text, size_t at) {
+  char *const picture = out;
   size_t length = strlen(text), start = at > SHOWN / 2 ? at - SHOWN / 2 : 0;
   if (length <= SHOWN) start = 0;
   size_t stop = length - start > SHOWN ? start + SHOWN : length, before = 0;
@@ -53,17 +55,17 @@ static void draw(char *out, const char *text, size_t at) {
     i += n ? n : 1;
   }
   sprintf(out, "%s\n  %*s", stop < length ? "..." : "", (int)before + 1, "^");
+  return picture;
 }
 
 rung_status rg_fail_at(rung_context *ctx, rung_status status, const char *text, size_t at,
                        const char *format, ...) {
-  char message[400], picture[3 * SHOWN];
+  char message[400], picture[RG_PICTURE];
   va_list args;
   va_start(args, format);
   vsnprintf(message, sizeof message, format, args);
   va_end(args);
-  draw(picture, text, at);
-  return rg_fail(ctx, status, "function: %s%s", message, picture);
+  return rg_fail(ctx, status, "function: %s%s", message, rg_point_at(picture, text, at));
 }
 
 static bool is_digit(char c) {
