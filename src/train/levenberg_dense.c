@@ -51,14 +51,14 @@ rung_status rg_lm_dense_prepare(rg_lm *lm, bool first) {
   return RUNG_OK;
 }
 
-/* min |R22 d - q2|^2 + |lambda S d|^2, from the R of [R22 | q2; lambda S | 0]. */
+/* min |R22 d - q2|^2 + lambda |S d|^2, from the R of [R22 | q2; sqrt(lambda) S | 0]. */
 rung_status rg_lm_dense_step(rg_lm *lm) {
   int64_t n = lm->hidden, ld = n + 1;
   double *r = lm->matrix, *below = r + ld * ld;
   for (int64_t j = 0; j < ld; j++)
     memcpy(r + j * ld, lm->reduced + j * lm->reduced_ld, (size_t)(j + 1) * sizeof *r);
   memset(below, 0, (size_t)(n * ld) * sizeof *r);
-  for (int64_t j = 0; j < n; j++) below[j * n + j] = lm->damping * lm->scale[j];
+  for (int64_t j = 0; j < n; j++) below[j * n + j] = sqrt(lm->damping) * lm->scale[j];
   RG_TRY(rg_qr_update(lm->ctx, ld, r, ld, n, n, below, n, lm->qr));
   memcpy(lm->step, r + n * ld, (size_t)n * sizeof *r);
   cblas_dtrsv(CblasColMajor, CblasUpper, CblasNoTrans, CblasNonUnit, (int)n, r, (int)ld, lm->step,

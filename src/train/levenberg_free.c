@@ -1,6 +1,6 @@
 /* The step without the Jacobian as a matrix: LSQR (Paige and Saunders, ACM TOMS 8, 1982) on
  *
- *   min |P (r - D v)|^2 + |lambda S v|^2,   P = I - Q Q',  Q R = [A; mu sqrt(N) I],
+ *   min |P (r - D v)|^2 + lambda |S v|^2,   P = I - Q Q',  Q R = [A; mu sqrt(N) I],
  *
  * in y = S v, with products D v and D'u by graphs. Vectors of points have the ridge's p rows below
  * the points', one such column an output. */
@@ -157,7 +157,7 @@ static rung_status solve(rg_lm *lm, const krylov *k) {
   for (int i = 0; i < ROUNDS && start > 0; i++) {
     if (i % 16 == 15 && rg_fit_tick(lm->f, "training the hidden layers", -1)) break;
     RG_TRY(bidiagonalise(lm, k, &alpha, &beta));
-    double damped = hypot(rhobar, lm->damping);
+    double damped = hypot(rhobar, sqrt(lm->damping));
     phibar *= rhobar / damped;
     double rho = hypot(damped, beta), cosine = damped / rho, sine = beta / rho;
     double theta = sine * alpha, phi = cosine * phibar;
