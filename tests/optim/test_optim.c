@@ -58,6 +58,10 @@ static int run(rung_context *ctx, rg_minimiser *m, int most) {
   return steps;
 }
 
+#define ENTRY(name) &rg_##name,
+static const rg_optimiser *const all[] = {RG_OPTIMISERS(ENTRY)};
+enum { ALL = sizeof all / sizeof all[0] };
+
 static const rg_optimiser *const quasi_newton[] = {&rg_lbfgs, &rg_ssbroyden};
 
 static void quadratics_are_solved(void **state) {
@@ -186,13 +190,13 @@ static void bits_do_not_depend_on_threads_or_instructions(void **state) {
   rung_context *ctx = *state;
   int64_t n = 407;
   static const int threads[] = {1, 2, 3, 7};
-  for (int k = 0; k < 2; k++) {
+  for (int k = 0; k < ALL; k++) {
     uint64_t expected = 0;
     for (int isa = 0; isa <= (int)rung_isa_best(); isa++)
       for (int t = 0; t < 4; t++) {
         assert_ok(ctx, rung_set_isa(ctx, (rung_isa)isa));
         assert_ok(ctx, rung_set_threads(ctx, threads[t]));
-        rg_minimiser *m = begin(ctx, quasi_newton[k], rosenbrock, &n, -1.2);
+        rg_minimiser *m = begin(ctx, all[k], rosenbrock, &n, -1.2);
         run(ctx, m, 40);
         if (!expected) expected = hash_of(m);
         assert_true(hash_of(m) == expected);
@@ -205,14 +209,11 @@ static void bits_do_not_depend_on_threads_or_instructions(void **state) {
 static void states_go_on(void **state) {
   rung_context *ctx = *state;
   int64_t n = 30;
-  static const char *const names[] = {"adam", "lbfgs", "ssbroyden"};
-  for (int k = 0; k < 3; k++) {
-    const rg_optimiser *optimiser = rg_optimiser_find(names[k]);
-    assert_non_null(optimiser);
-    assert_string_equal(optimiser->name, names[k]);
-    rg_minimiser *a = begin(ctx, optimiser, rosenbrock, &n, -1.2), *b;
+  for (int k = 0; k < ALL; k++) {
+    assert_ptr_equal(rg_optimiser_find(all[k]->name), all[k]);
+    rg_minimiser *a = begin(ctx, all[k], rosenbrock, &n, -1.2), *b;
     run(ctx, a, 25);
-    assert_ok(ctx, rg_minimiser_create(ctx, optimiser, NULL, &a->objective, &b));
+    assert_ok(ctx, rg_minimiser_create(ctx, all[k], NULL, &a->objective, &b));
     assert_int_equal(a->arrays, b->arrays);
     for (int i = 0; i < a->arrays; i++)
       if (a->array[i].name)

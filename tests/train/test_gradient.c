@@ -57,7 +57,7 @@ static double value_at(const fixture *x, double *gradient) {
 /* The stage's output at point i. */
 static double output_by_hand(const fixture *x, int i, int o) {
   const rg_stage *stage = x->stage;
-  double h[2][8];
+  double h[2][8] = {{0}};
   for (int j = 0; j < INPUTS; j++) h[0][j] = x->s[j * LD + i];
   for (int l = 0; l < LAYERS; l++) {
     const rg_layer *layer = &stage->layer[l];
@@ -174,7 +174,7 @@ static void errors_fall_from_stage_to_stage(void **state) {
   rung_fit_options options = rung_fit_options_default();
   options.method = RUNG_GRADIENT;
   options.stages = 2;
-  options.points = 200;
+  options.points = 120;
   options.progress = watch;
   options.progress_user = &s;
   rung_model *model;
