@@ -405,7 +405,10 @@ rung_status rg_fit_loop(rung_context *ctx, const rung_model *start, const rung_p
               .inputs = problem->inputs,
               .outputs = problem->outputs,
               .started = rg_seconds()};
+  size_t peak_before = ctx->bytes_peak; /* the result tells this fit's own peak */
+  ctx->bytes_peak = ctx->bytes_now;
   rung_status status = run_loop(&f, start, watch, user, result);
+  if (ctx->bytes_peak < peak_before) ctx->bytes_peak = peak_before;
   rg_free(ctx, f.x);
   rg_free(ctx, f.y);
   rg_free(ctx, f.s);

@@ -242,6 +242,7 @@ static rung_status climb(search *s, int order, int64_t from_square, double perio
     } else {
       candidate_free(f->ctx, &c);
     }
+    if (own_score < s->enough) break; /* what the caller asked for */
     bool exact = own_score < 100 * s->unit;
     if (exact && (features > 300 || idle >= 2)) break;
     if (idle >= 2 && features > (order == 1 ? 300 : 600)) break;
@@ -256,7 +257,9 @@ static rung_status climb_orders(search *s, double period) {
   for (int order = 1; order <= most && !s->stopped; order++) {
     bool improved = false;
     RG_TRY(climb(s, order, 1, period, &improved));
-    if (s->best.features && s->best.choice.score < 1e4 * s->unit) break;
+    if (s->best.features &&
+        (s->best.choice.score < 1e4 * s->unit || s->best.choice.score < s->enough))
+      break;
     if (order > 2 && !improved) break;
   }
   return RUNG_OK;
@@ -415,23 +418,33 @@ typedef struct network_search {
   double best_rms;
 } network_search;
 
-/* Trains one network; keeps it where it is the best so far. */
-static rung_status try_network(network_search *n, int64_t width, double frequency, int iterations,
-                               uint64_t what) {
-  rg_stage *stage = NULL;
+static rg_levenberg_options network_options(const network_search *n, int iterations) {
   rg_levenberg_options options = rg_levenberg_options_default();
   options.iterations = iterations;
+  options.patience = 100;
   options.ridge = n->s->f->leave_one_out ? 1e-4 : 1e-6;
+  return options;
+}
+
+/* Trains one network where the memory allows; keeps it where it is the best so far. */
+static rung_status try_network(network_search *n, int64_t width, double frequency, int iterations,
+                               uint64_t what) {
+  rg_fit *f = n->s->f;
+  rg_stage *stage = NULL;
+  rg_levenberg_options options = network_options(n, iterations);
   RG_TRY(random_network(n->s, width, frequency, what, &stage));
-  double rms;
-  rung_status status = rg_levenberg(n->s->f, &n->points, &options, stage, &rms, NULL);
-  if (status == RUNG_OK && (!n->best || rms < n->best_rms)) {
+  double rms = INFINITY;
+  size_t bytes;
+  rung_status status = rg_levenberg_bytes(f, &n->points, &options, stage, &bytes);
+  bool affordable = status == RUNG_OK && fits_memory(f, bytes);
+  if (affordable) status = rg_levenberg(f, &n->points, &options, stage, &rms, NULL);
+  if (affordable && status == RUNG_OK && (!n->best || rms < n->best_rms)) {
     rg_stage *worse = n->best;
     n->best = stage;
     n->best_rms = rms;
     stage = worse;
   }
-  rg_stage_destroy(n->s->f->ctx, stage);
+  rg_stage_destroy(f->ctx, stage);
   return status;
 }
 
@@ -439,10 +452,7 @@ static rung_status try_network(network_search *n, int64_t width, double frequenc
  * of no iterations only solves for the head. */
 static rung_status judge_network(network_search *n, int iterations) {
   rg_fit *f = n->s->f;
-  rg_levenberg_options options = rg_levenberg_options_default();
-  options.iterations = iterations;
-  options.patience = 100;
-  options.ridge = f->leave_one_out ? 1e-4 : 1e-6;
+  rg_levenberg_options options = network_options(n, iterations);
   RG_TRY(rg_levenberg(f, &n->points, &options, n->best, &n->best_rms, n->squared));
   double unit = 0;
   for (int o = 0; o < f->outputs; o++) unit += n->deviation[o] * n->deviation[o] / f->outputs;
@@ -478,6 +488,7 @@ static rung_status search_networks(network_search *n, rg_stage **out) {
     RG_TRY(try_network(n, 8, 5, 40, 11));
   }
   RG_TRY(try_network(n, wide, 1, 15, 12));
+  if (!n->best) return RUNG_OK;
   RG_TRY(judge_network(n, 0));
   if (!promising(n)) return RUNG_OK;
   RG_TRY(judge_network(n, 200));
@@ -515,6 +526,9 @@ static rung_status trained_network(search *s, rg_stage **out) {
 static rung_status begin(search *s, rg_fit *f) {
   *s = (search){.f = f, .judged = f->leave_one_out ? f->points : f->heldout};
   s->unit = f->options.precision == RUNG_F32 ? 0x1p-24 : 0x1p-53;
+  double largest = 0;
+  for (int o = 0; o < f->outputs; o++) largest = fmax(largest, f->eps[o]);
+  s->enough = 0.5 * f->options.target_error * f->size / largest;
   int64_t share = f->leave_one_out ? f->points * 2 / 3 : f->points / 2;
   s->most = share - 1 - f->inputs < MOST_FEATURES ? share - 1 - f->inputs : MOST_FEATURES;
   s->half = rg_alloc(f->ctx, (size_t)f->inputs, sizeof *s->half);
@@ -541,8 +555,9 @@ static rung_status search_all(search *s, rg_stage **out) {
   rg_fit *f = s->f;
   bool first = f->model->stage_count == 0;
   RG_TRY(climb_orders(s, f->options.precision == RUNG_DD && f->inputs == 1 ? 2 : 3));
-  bool rounding = s->best.features && s->best.choice.score < 1e4 * s->unit;
-  if (!rounding && !s->stopped) RG_TRY(trained_network(s, out));
+  bool good = s->best.features &&
+              (s->best.choice.score < 1e4 * s->unit || s->best.choice.score < s->enough);
+  if (!good && !s->stopped) RG_TRY(trained_network(s, out));
   if (*out || !s->best.features) return RUNG_OK;
   if (!first && !beats(s->best.choice.squared, s->nothing, s->judged, 0.9)) return RUNG_OK;
   return make_stage(s, &s->best, out);

@@ -128,7 +128,7 @@ static void noise_is_seen_and_not_fitted(void **state) {
   assert_int_equal(rung_model_stages(model), 1); /* a stage that fits noise is not kept */
   assert_true(result.noise > 0.009 && result.noise < 0.011);
   assert_true(rung_model_noise(model) == result.noise);
-  assert_true(unseen_error(ctx, model) < 0.004);
+  assert_true(unseen_error(ctx, model) < 0.006);
   rung_model_destroy(model);
 }
 
