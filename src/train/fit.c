@@ -247,13 +247,20 @@ static rung_status insert_stage(rg_fit *f, rg_stage *stage, int place) {
   return RUNG_OK;
 }
 
-static void round_head(const rg_fit *f, rg_stage *stage) {
+static void round_to_float(double *v, int64_t count) {
+  for (int64_t i = 0; v && i < count; i++) v[i] = (double)(float)v[i];
+}
+
+/* In single precision all numbers of a stage are floats. */
+static void round_stage(const rg_fit *f, rg_stage *stage) {
   if (f->options.precision != RUNG_F32) return;
-  int64_t width = stage->layer[stage->layer_count - 1].width;
-  for (int64_t i = 0; i < width * f->outputs; i++) stage->head[i] = (double)(float)stage->head[i];
-  for (int64_t i = 0; stage->has_skip && i < f->inputs * f->outputs; i++)
-    stage->skip[i] = (double)(float)stage->skip[i];
-  for (int o = 0; o < f->outputs; o++) stage->bias[o] = (double)(float)stage->bias[o];
+  for (int l = 0; l < stage->layer_count; l++) {
+    round_to_float(stage->layer[l].weight, stage->layer[l].width * stage->layer[l].inputs);
+    round_to_float(stage->layer[l].bias, stage->layer[l].width);
+  }
+  round_to_float(stage->head, stage->layer[stage->layer_count - 1].width * f->outputs);
+  round_to_float(stage->skip, (int64_t)f->inputs * f->outputs);
+  round_to_float(stage->bias, f->outputs);
 }
 
 /* Keeps the stage where the error falls; *kept tells. */
@@ -261,7 +268,7 @@ static rung_status weigh_stage(loop *l, rg_stage *stage, int place, bool *kept) 
   rg_fit *f = l->f;
   double training = f->training_error, heldout = f->heldout_error;
   memcpy(stage->eps, f->eps, (size_t)f->outputs * sizeof *stage->eps);
-  round_head(f, stage);
+  round_stage(f, stage);
   RG_TRY(insert_stage(f, stage, place));
   RG_TRY(update_residual(f));
   judge(f);

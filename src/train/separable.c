@@ -7,46 +7,25 @@
 
 #include "nn/network.h"
 #include "num/qr.h"
-#include "train/factor.h"
-#include "train/lattice.h"
+#include "train/separable.h"
 
 #define MOST_FEATURES 2600
 #define GROWTH 1.6 /* features of a rung over those of the one before */
 
-/* A lattice that was tried, with its head and errors. */
-typedef struct candidate {
-  rg_lattice lattice;
-  int64_t features;
-  rg_choice choice; /* head and squared belong to the candidate; NULL where there is none */
-} candidate;
-
-typedef struct search {
-  rg_fit *f;
-  double *half;   /* [inputs] half-widths of the scaled inputs */
-  int64_t judged; /* points whose errors are compared */
-  int64_t most;   /* features, at most */
-  double unit;    /* rounding unit of evaluation */
-  candidate best;
-  double *nothing; /* [judged] squared target: the errors of no stage at all */
-  bool stopped;
-} search;
-
-static void candidate_free(rung_context *ctx, candidate *c) {
+static void candidate_free(rung_context *ctx, rg_candidate *c) {
   rg_free(ctx, c->choice.head);
   rg_free(ctx, c->choice.squared);
-  *c = (candidate){.features = 0};
+  *c = (rg_candidate){.features = 0};
 }
 
-static double mean_of(const double *a, int64_t n) {
+double rg_mean(const double *a, int64_t n) {
   double sum = 0;
   for (int64_t i = 0; i < n; i++) sum += a[i];
   return sum / (double)n;
 }
 
-/* Does `now` beat `old` on the same points: by two standard errors of the paired difference and in
- * RMS by `share`, or by a factor of four in RMS whatever the spread. */
-static bool beats(const double *now, const double *old, int64_t n, double share) {
-  double mean_now = mean_of(now, n), mean_old = mean_of(old, n), spread = 0;
+bool rg_beats(const double *now, const double *old, int64_t n, double share) {
+  double mean_now = rg_mean(now, n), mean_old = rg_mean(old, n), spread = 0;
   if (mean_now < mean_old / 16) return true;
   double difference = mean_old - mean_now;
   for (int64_t i = 0; i < n; i++) {
@@ -55,6 +34,16 @@ static bool beats(const double *now, const double *old, int64_t n, double share)
   }
   double error = sqrt(spread / (double)n) / sqrt((double)n);
   return difference > 2 * error && mean_now < share * share * mean_old;
+}
+
+bool rg_fits_memory(rg_fit *f, size_t more) {
+  size_t need = rung_memory_now(f->ctx) + more;
+  if (f->options.memory && need > f->options.memory) {
+    if (!f->refused || need < f->refused) f->refused = need;
+    return false;
+  }
+  if (need > f->planned) f->planned = need;
+  return true;
 }
 
 /* Features of a lattice as they will be evaluated: in the working precision, or in double where
@@ -140,23 +129,12 @@ static rung_status fill_matrix(rg_fit *f, const rg_stage *stage, int64_t feature
 }
 
 /* Bytes of a rung: the matrix, the factors, the head. */
-static size_t rung_bytes(const search *s, int64_t features) {
+static size_t rung_bytes(const rg_search *s, int64_t features) {
   rg_fit *f = s->f;
   int64_t columns = 1 + f->inputs + features + f->outputs;
   return (size_t)(f->total * columns + s->judged + columns * f->outputs) * sizeof(double) +
          rg_factor_bytes(f->ctx, f->points, 1 + f->inputs, features, f->outputs, s->judged,
                          f->leave_one_out);
-}
-
-/* States the bytes that come on top of what is held, and refuses them past the limit. */
-static bool fits_memory(rg_fit *f, size_t more) {
-  size_t need = rung_memory_now(f->ctx) + more;
-  if (f->options.memory && need > f->options.memory) {
-    if (!f->refused || need < f->refused) f->refused = need;
-    return false;
-  }
-  if (need > f->planned) f->planned = need;
-  return true;
 }
 
 static void take_head(const rg_fit *f, const double *head, int64_t features, rg_stage *stage) {
@@ -170,11 +148,11 @@ static void take_head(const rg_fit *f, const double *head, int64_t features, rg_
 }
 
 /* Solves for the head of a lattice and judges it. */
-static rung_status try_lattice(search *s, const rg_lattice *lattice, int64_t features,
-                               candidate *out) {
+static rung_status try_lattice(rg_search *s, const rg_lattice *lattice, int64_t features,
+                               rg_candidate *out) {
   rg_fit *f = s->f;
   int64_t columns = 1 + f->inputs + features;
-  *out = (candidate){.lattice = *lattice, .features = features};
+  *out = (rg_candidate){.lattice = *lattice, .features = features};
   rg_stage *stage = NULL;
   rg_factor factor = {.ctx = f->ctx};
   double *matrix = rg_alloc(f->ctx, (size_t)(f->total * (columns + f->outputs)), sizeof *matrix);
@@ -196,7 +174,7 @@ static rung_status try_lattice(search *s, const rg_lattice *lattice, int64_t fea
 }
 
 /* The next radius whose lattice has GROWTH times the features; 0 where that is too many. */
-static int64_t next_radius(const search *s, rg_lattice *lattice, int64_t last) {
+static int64_t next_radius(const rg_search *s, rg_lattice *lattice, int64_t last) {
   for (int64_t square = lattice->square;;
        square = square < 30 ? square + 1 : square + square / 10) {
     lattice->square = square;
@@ -207,7 +185,8 @@ static int64_t next_radius(const search *s, rg_lattice *lattice, int64_t last) {
 }
 
 /* Rungs of one order, until two in a row bring nothing. *improved: the best of all got better. */
-static rung_status climb(search *s, int order, int64_t from_square, double period, bool *improved) {
+static rung_status climb(rg_search *s, int order, int64_t from_square, double period,
+                         bool *improved) {
   rg_fit *f = s->f;
   rg_lattice lattice = {.inputs = f->inputs,
                         .order = order,
@@ -223,19 +202,20 @@ static rung_status climb(search *s, int order, int64_t from_square, double perio
   while ((features = next_radius(s, &lattice, last)) > 0) {
     s->stopped = rg_fit_tick(f, "solving for the head", (double)features / (double)s->most);
     if (s->stopped && s->best.features) break;
-    if (!fits_memory(f, rung_bytes(s, features))) break;
-    candidate c;
+    if (!rg_fits_memory(f, rung_bytes(s, features))) break;
+    rg_candidate c;
     status = try_lattice(s, &lattice, features, &c);
     if (status != RUNG_OK) break;
     last = features;
     lattice.square++;
-    bool gains = isinf(own_score) || beats(c.choice.squared, own, s->judged, 0.95);
+    bool gains = isinf(own_score) || rg_beats(c.choice.squared, own, s->judged, 0.95);
     idle = gains ? 0 : idle + 1;
     if (gains) {
       memcpy(own, c.choice.squared, (size_t)s->judged * sizeof *own);
       own_score = c.choice.score;
     }
-    if (s->best.features == 0 || beats(c.choice.squared, s->best.choice.squared, s->judged, 0.95)) {
+    if (s->best.features == 0 ||
+        rg_beats(c.choice.squared, s->best.choice.squared, s->judged, 0.95)) {
       candidate_free(f->ctx, &s->best);
       s->best = c;
       *improved = true;
@@ -252,7 +232,7 @@ static rung_status climb(search *s, int order, int64_t from_square, double perio
 }
 
 /* The best lattice of all orders: an order more must help. */
-static rung_status climb_orders(search *s, double period) {
+static rung_status climb_orders(rg_search *s, double period) {
   int most = s->f->inputs < 4 ? s->f->inputs : 4;
   for (int order = 1; order <= most && !s->stopped; order++) {
     bool improved = false;
@@ -266,21 +246,21 @@ static rung_status climb_orders(search *s, double period) {
 }
 
 /* The stage of a candidate, with its head and what is told of it. */
-static rung_status make_stage(search *s, const candidate *c, rg_stage **out) {
+static rung_status make_stage(rg_search *s, const rg_candidate *c, rg_stage **out) {
   rg_fit *f = s->f;
   RG_TRY(lattice_stage(f, &c->lattice, c->features, out));
   take_head(f, c->choice.head, c->features, *out);
   f->freedom = c->choice.freedom;
-  f->score = sqrt(mean_of(c->choice.squared, s->judged));
+  f->score = sqrt(rg_mean(c->choice.squared, s->judged));
   return RUNG_OK;
 }
 
 /* Residual of a residual: the same features again, with a weak filter. What is left is mostly the
  * rounding of the earlier head. */
-static rung_status clean_up(search *s, const rg_stage *before, rg_stage **out) {
+static rung_status clean_up(rg_search *s, const rg_stage *before, rg_stage **out) {
   rg_fit *f = s->f;
   int64_t features = before->layer[0].width, columns = 1 + f->inputs + features;
-  if (!fits_memory(f, rung_bytes(s, features))) return RUNG_OK;
+  if (!rg_fits_memory(f, rung_bytes(s, features))) return RUNG_OK;
   rg_activation sine = RG_SIN;
   rg_stage *stage = NULL;
   rg_factor factor = {.ctx = f->ctx};
@@ -325,7 +305,7 @@ static double crossings(const rg_fit *f) {
 
 /* Quad precision, one input, later stages: a lattice that covers the residual's frequencies. The
  * angular frequency of a residual with c sign changes on [-1, 1] is about pi c / 2. */
-static rung_status wide_stage(search *s, const rg_stage *before, rg_stage **out) {
+static rung_status wide_stage(rg_search *s, const rg_stage *before, rg_stage **out) {
   rg_fit *f = s->f;
   const double pi = 3.14159265358979323846, period = 2;
   double wanted = fmax(2.5 * pi * crossings(f) / 2, 1.5 * before->frequency);
@@ -337,194 +317,16 @@ static rung_status wide_stage(search *s, const rg_stage *before, rg_stage **out)
                         .square = (int64_t)(radius * radius),
                         .half = s->half};
   int64_t features = rg_lattice_features(&lattice, f->points);
-  if (5 * features > 4 * f->points || !fits_memory(f, rung_bytes(s, features))) return RUNG_OK;
-  candidate c;
+  if (5 * features > 4 * f->points || !rg_fits_memory(f, rung_bytes(s, features))) return RUNG_OK;
+  rg_candidate c;
   RG_TRY(try_lattice(s, &lattice, features, &c));
   rung_status status = make_stage(s, &c, out);
   candidate_free(f->ctx, &c);
   return status;
 }
 
-/* A network of one tanh layer of `width` units whose transitions lie at data points. */
-static rung_status random_network(search *s, int64_t width, double frequency, uint64_t what,
-                                  rg_stage **out) {
-  rg_fit *f = s->f;
-  rg_activation tanh_layer = RG_TANH;
-  RG_TRY(rg_stage_create(f->ctx, f->inputs, f->outputs, 1, &width, &tanh_layer, true, out));
-  rg_layer *layer = &(*out)->layer[0];
-  uint64_t seed = f->options.seed, purpose = rg_purpose(f, what);
-  for (int64_t i = 0; i < width; i++) {
-    double norm = 0, *w = layer->weight + i * f->inputs;
-    uint64_t first = (uint64_t)(i * (f->inputs + 2));
-    for (int j = 0; j < f->inputs; j++) {
-      w[j] = rg_normal(seed, purpose, first + (uint64_t)j);
-      norm += w[j] * w[j];
-    }
-    double length =
-        frequency * (0.3 + 0.7 * rg_uniform(seed, purpose, first + (uint64_t)f->inputs));
-    int64_t at =
-        (int64_t)(rg_uniform(seed, purpose, first + (uint64_t)f->inputs + 1) * (double)f->points);
-    layer->bias[i] = 0;
-    for (int j = 0; j < f->inputs; j++) {
-      w[j] *= length / sqrt(norm) / s->half[j];
-      layer->bias[i] -= w[j] * f->s[j * f->total + at];
-    }
-  }
-  (*out)->frequency = frequency;
-  return RUNG_OK;
-}
-
-/* The points for Levenberg-Marquardt: with leave-one-out, the last fifth judges. */
-static rg_points network_points(const rg_fit *f, const double *standard) {
-  int64_t heldout = f->leave_one_out ? f->points / 5 : f->heldout;
-  int64_t all = f->leave_one_out ? f->points : f->total;
-  return (rg_points){.inputs = f->inputs,
-                     .outputs = f->outputs,
-                     .points = all - heldout,
-                     .heldout = heldout,
-                     .ld = f->total,
-                     .s = f->s,
-                     .y = standard};
-}
-
-/* Targets with mean 0 and variance 1. */
-static void standardise(const rg_fit *f, double *standard, double *mean, double *deviation) {
-  for (int o = 0; o < f->outputs; o++) {
-    const double *y = f->target + o * f->total;
-    mean[o] = mean_of(y, f->points);
-    double sum = 0;
-    for (int64_t i = 0; i < f->points; i++) sum += (y[i] - mean[o]) * (y[i] - mean[o]);
-    deviation[o] = fmax(sqrt(sum / (double)f->points), 1e-300);
-    for (int64_t i = 0; i < f->total; i++)
-      standard[o * f->total + i] = (y[i] - mean[o]) / deviation[o];
-  }
-}
-
-static void restore_units(const rg_fit *f, rg_stage *stage, const double *mean,
-                          const double *deviation) {
-  int64_t width = stage->layer[stage->layer_count - 1].width;
-  for (int o = 0; o < f->outputs; o++) {
-    for (int64_t k = 0; k < width; k++) stage->head[o * width + k] *= deviation[o];
-    for (int j = 0; j < f->inputs; j++) stage->skip[o * f->inputs + j] *= deviation[o];
-    stage->bias[o] = stage->bias[o] * deviation[o] + mean[o];
-  }
-}
-
-typedef struct network_search {
-  search *s;
-  rg_points points;
-  double *standard, *mean, *deviation, *squared;
-  rg_stage *best;
-  double best_rms;
-} network_search;
-
-static rg_levenberg_options network_options(const network_search *n, int iterations) {
-  rg_levenberg_options options = rg_levenberg_options_default();
-  options.iterations = iterations;
-  options.patience = 100;
-  options.ridge = n->s->f->leave_one_out ? 1e-4 : 1e-6;
-  return options;
-}
-
-/* Trains one network where the memory allows; keeps it where it is the best so far. */
-static rung_status try_network(network_search *n, int64_t width, double frequency, int iterations,
-                               uint64_t what) {
-  rg_fit *f = n->s->f;
-  rg_stage *stage = NULL;
-  rg_levenberg_options options = network_options(n, iterations);
-  RG_TRY(random_network(n->s, width, frequency, what, &stage));
-  double rms = INFINITY;
-  size_t bytes;
-  rung_status status = rg_levenberg_bytes(f, &n->points, &options, stage, &bytes);
-  bool affordable = status == RUNG_OK && fits_memory(f, bytes);
-  if (affordable) status = rg_levenberg(f, &n->points, &options, stage, &rms, NULL);
-  if (affordable && status == RUNG_OK && (!n->best || rms < n->best_rms)) {
-    rg_stage *worse = n->best;
-    n->best = stage;
-    n->best_rms = rms;
-    stage = worse;
-  }
-  rg_stage_destroy(f->ctx, stage);
-  return status;
-}
-
-/* Squared errors in units of the target, mean over outputs, of the best network as it stands: a run
- * of no iterations only solves for the head. */
-static rung_status judge_network(network_search *n, int iterations) {
-  rg_fit *f = n->s->f;
-  rg_levenberg_options options = network_options(n, iterations);
-  RG_TRY(rg_levenberg(f, &n->points, &options, n->best, &n->best_rms, n->squared));
-  double unit = 0;
-  for (int o = 0; o < f->outputs; o++) unit += n->deviation[o] * n->deviation[o] / f->outputs;
-  for (int64_t i = 0; i < n->points.heldout; i++) n->squared[i] *= unit / f->outputs;
-  return RUNG_OK;
-}
-
-/* The lattice's errors at the points that judge the network. */
-static const double *lattice_errors(const network_search *n) {
-  const search *s = n->s;
-  const double *squared = s->best.features ? s->best.choice.squared : s->nothing;
-  return s->f->leave_one_out ? squared + n->points.points : squared;
-}
-
-/* Is it worth training the network in full: it is better now, or close while the lattice has used
- * up its points. */
-static bool promising(const network_search *n) {
-  const search *s = n->s;
-  const double *old = lattice_errors(n);
-  if (beats(n->squared, old, n->points.heldout, 0.9)) return true;
-  return !s->f->leave_one_out && s->best.features &&
-         s->best.choice.freedom > 0.25 * (double)s->f->points &&
-         mean_of(n->squared, n->points.heldout) < 9 * mean_of(old, n->points.heldout);
-}
-
-static rung_status search_networks(network_search *n, rg_stage **out) {
-  rg_fit *f = n->s->f;
-  int64_t wide = n->points.points / (4 * (f->inputs + 2));
-  if (wide > 40) wide = 40;
-  if (wide < 2) return RUNG_OK;
-  if (wide >= 8) {
-    RG_TRY(try_network(n, 8, 1, 40, 10));
-    RG_TRY(try_network(n, 8, 5, 40, 11));
-  }
-  RG_TRY(try_network(n, wide, 1, 15, 12));
-  if (!n->best) return RUNG_OK;
-  RG_TRY(judge_network(n, 0));
-  if (!promising(n)) return RUNG_OK;
-  RG_TRY(judge_network(n, 200));
-  if (!beats(n->squared, lattice_errors(n), n->points.heldout, 0.9)) return RUNG_OK;
-  restore_units(f, n->best, n->mean, n->deviation);
-  f->freedom = (double)((f->inputs + 2) * n->best->layer[0].width + f->inputs + 1);
-  f->score = sqrt(mean_of(n->squared, n->points.heldout));
-  *out = n->best;
-  n->best = NULL;
-  return RUNG_OK;
-}
-
-/* A network with a trained hidden layer, where it beats the best lattice. */
-static rung_status trained_network(search *s, rg_stage **out) {
-  rg_fit *f = s->f;
-  network_search n = {.s = s};
-  n.standard = rg_alloc(f->ctx, (size_t)(f->total * f->outputs), sizeof *n.standard);
-  n.mean = rg_alloc(f->ctx, (size_t)f->outputs, sizeof *n.mean);
-  n.deviation = rg_alloc(f->ctx, (size_t)f->outputs, sizeof *n.deviation);
-  n.squared = rg_alloc(f->ctx, (size_t)s->judged, sizeof *n.squared);
-  rung_status status = n.standard && n.mean && n.deviation && n.squared ? RUNG_OK : RUNG_E_MEMORY;
-  if (status == RUNG_OK) {
-    standardise(f, n.standard, n.mean, n.deviation);
-    n.points = network_points(f, n.standard);
-    if (n.points.heldout >= 10) status = search_networks(&n, out);
-  }
-  rg_stage_destroy(f->ctx, n.best);
-  rg_free(f->ctx, n.standard);
-  rg_free(f->ctx, n.mean);
-  rg_free(f->ctx, n.deviation);
-  rg_free(f->ctx, n.squared);
-  return status;
-}
-
-static rung_status begin(search *s, rg_fit *f) {
-  *s = (search){.f = f, .judged = f->leave_one_out ? f->points : f->heldout};
+static rung_status begin(rg_search *s, rg_fit *f) {
+  *s = (rg_search){.f = f, .judged = f->leave_one_out ? f->points : f->heldout};
   s->unit = f->options.precision == RUNG_F32 ? 0x1p-24 : 0x1p-53;
   double largest = 0;
   for (int o = 0; o < f->outputs; o++) largest = fmax(largest, f->eps[o]);
@@ -551,15 +353,15 @@ static bool is_lattice(const rg_stage *stage) {
 }
 
 /* Features first; a trained network where they do not reach rounding. */
-static rung_status search_all(search *s, rg_stage **out) {
+static rung_status search_all(rg_search *s, rg_stage **out) {
   rg_fit *f = s->f;
   bool first = f->model->stage_count == 0;
   RG_TRY(climb_orders(s, f->options.precision == RUNG_DD && f->inputs == 1 ? 2 : 3));
   bool good = s->best.features &&
               (s->best.choice.score < 1e4 * s->unit || s->best.choice.score < s->enough);
-  if (!good && !s->stopped) RG_TRY(trained_network(s, out));
+  if (!good && !s->stopped) RG_TRY(rg_trained_network(s, out));
   if (*out || !s->best.features) return RUNG_OK;
-  if (!first && !beats(s->best.choice.squared, s->nothing, s->judged, 0.9)) return RUNG_OK;
+  if (!first && !rg_beats(s->best.choice.squared, s->nothing, s->judged, 0.9)) return RUNG_OK;
   return make_stage(s, &s->best, out);
 }
 
@@ -568,7 +370,7 @@ rung_status rg_separable_stage(rg_fit *f, rg_stage **out) {
   rg_blas_single_thread();
   const rg_stage *before =
       f->model->stage_count > 0 ? &f->model->stage[f->model->stage_count - 1] : NULL;
-  search s;
+  rg_search s;
   rung_status status = begin(&s, f);
   if (status != RUNG_OK) {
   } else if (before && is_lattice(before) && f->options.precision == RUNG_DD && f->inputs == 1) {
