@@ -1,6 +1,7 @@
 /* An op of one's own: softplus(a) = ln(1 + e^a), a smooth stand-in for max(a, 0). It is added to a
- * graph like those that Rung has, differentiated twice and checked against the closed form. How ops
- * work is told in docs/how-to-add-an-op.md. */
+ * graph like those that Rung has, differentiated twice and checked against the closed form. An
+ * elementwise op says its value and its derivative; broadcasting, fusion, threads and rung_map()
+ * need no more. How ops work is told in docs/how-to-add-an-op.md. */
 #include <math.h>
 #include <stdio.h>
 
