@@ -163,13 +163,12 @@ typedef struct loop {
   rg_fit *f;
   rg_stage_watch watch;
   void *user;
-  double freedom; /* of the kept stages */
-  double begun;   /* the stage in training */
+  double begun; /* the stage in training */
 } loop;
 
 static void set_noise(const loop *l) {
   rg_fit *f = l->f;
-  double sum = 0, rest = (double)f->points - l->freedom;
+  double sum = 0, rest = (double)f->points - f->kept_freedom;
   for (int64_t i = 0; i < f->points * f->outputs; i++) sum += f->residual[i].hi * f->residual[i].hi;
   if (rest > 1) f->model->noise = sqrt(sum / (rest * f->outputs));
 }
@@ -217,6 +216,7 @@ static rung_status announce(loop *l, int index) {
   rung_stage_info info;
   RG_TRY(rung_model_stage(f->model, f->ctx, index, &info));
   info.seconds = rg_seconds() - l->begun;
+  if (l->watch) RG_TRY(l->watch(l->user, f, index, &info));
   rung_progress progress = {.stage = index,
                             .doing = "stage kept",
                             .fraction = 1,
@@ -224,7 +224,7 @@ static rung_status announce(loop *l, int index) {
                             .best_error = f->heldout_error,
                             .finished = &info};
   tell(f, &progress);
-  return l->watch ? l->watch(l->user, f, &info) : RUNG_OK;
+  return RUNG_OK;
 }
 
 static void note(rg_fit *f, const char *text) {
@@ -278,7 +278,8 @@ static rung_status weigh_stage(loop *l, rg_stage *stage, int place, bool *kept) 
     stage->training_error = f->training_error;
     stage->heldout_error = f->heldout_error;
     stage->points = f->points;
-    l->freedom += f->freedom;
+    f->kept_freedom += f->freedom;
+    f->replaced = f->options.replace >= 0;
     update_target(f);
     return announce(l, place);
   }
@@ -309,6 +310,7 @@ static rung_status no_first_stage(rg_fit *f) {
 /* Stages one after the other; with `replace`, one stage in the place of another. */
 static rung_status train_stages(loop *l, int replace, rung_stop *stop) {
   rg_fit *f = l->f;
+  if (f->replaced) return RUNG_OK; /* in an earlier process; *stop says stages */
   for (bool kept = true; !done(l, stop);) {
     update_target(f);
     l->begun = rg_seconds();
@@ -376,11 +378,36 @@ static void fill_result(const rg_fit *f, rung_stop stop, rung_fit_result *result
                               .peak_bytes = rung_memory_peak(f->ctx)};
 }
 
-static rung_status run_loop(rg_fit *f, const rung_model *start, rg_stage_watch watch, void *user,
-                            rung_fit_result *result) {
+size_t rg_fit_held(const rg_fit *f) {
+  return rung_memory_now(f->ctx) + f->held_before - f->held_after;
+}
+
+rg_carried rg_fit_carried(const rg_fit *f) {
+  return (rg_carried){.freedom = f->kept_freedom,
+                      .heldout_error = f->heldout_error,
+                      .seconds = rg_seconds() - f->started,
+                      .replaced = f->replaced,
+                      .planned = f->planned,
+                      .refused = f->refused,
+                      .held = rg_fit_held(f)};
+}
+
+static void carry_on(rg_fit *f, const rg_carried *carried) {
+  f->kept_freedom = carried->freedom;
+  f->heldout_error = carried->heldout_error;
+  f->planned = carried->planned;
+  f->refused = carried->refused;
+  f->held_before = carried->held;
+  f->held_after = rung_memory_now(f->ctx);
+}
+
+static rung_status run_loop(rg_fit *f, const rung_model *start, const rg_carried *carried,
+                            rg_stage_watch watch, void *user, rung_fit_result *result) {
   RG_TRY(rg_fit_data(f, start));
   if (start) RG_TRY(rung_model_copy(start, f->ctx, &f->model));
-  if (f->options.replace >= 0) RG_TRY(rung_model_drop_stage(f->model, f->ctx, f->options.replace));
+  f->replaced = carried && carried->replaced;
+  if (f->options.replace >= 0 && !f->replaced)
+    RG_TRY(rung_model_drop_stage(f->model, f->ctx, f->options.replace));
   RG_TRY(rg_fit_scale(f));
   RG_TRY(update_residual(f));
   f->heldout_error = 1;
@@ -388,8 +415,9 @@ static rung_status run_loop(rg_fit *f, const rung_model *start, rg_stage_watch w
   if (start && f->model->stage_count > 0 && !f->heldout)
     f->heldout_error = f->model->stage[f->model->stage_count - 1].heldout_error;
   update_target(f);
-  loop l = {.f = f, .watch = watch, .user = user, .begun = f->started};
-  if (watch) RG_TRY(watch(user, f, NULL));
+  if (carried) carry_on(f, carried);
+  loop l = {.f = f, .watch = watch, .user = user};
+  if (watch) RG_TRY(watch(user, f, f->model->stage_count, NULL));
   rung_stop stop = RUNG_STOP_STAGES;
   RG_TRY(train_stages(&l, f->options.replace, &stop));
   if (stop == RUNG_STOP_NOISE) set_noise(&l);
@@ -397,9 +425,10 @@ static rung_status run_loop(rg_fit *f, const rung_model *start, rg_stage_watch w
   return RUNG_OK;
 }
 
-rung_status rg_fit_loop(rung_context *ctx, const rung_model *start, const rung_problem *problem,
-                        const rung_fit_options *options, rg_stage_watch watch, void *user,
-                        rung_model **out, rung_fit_result *result) {
+rung_status rg_fit_loop(rung_context *ctx, const rung_model *start, const rg_carried *carried,
+                        const rung_problem *problem, const rung_fit_options *options,
+                        rg_stage_watch watch, void *user, rung_model **out,
+                        rung_fit_result *result) {
   *out = NULL;
   rung_fit_options standard = rung_fit_options_default();
   if (!options) options = &standard;
@@ -411,10 +440,10 @@ rung_status rg_fit_loop(rung_context *ctx, const rung_model *start, const rung_p
               .options = *options,
               .inputs = problem->inputs,
               .outputs = problem->outputs,
-              .started = rg_seconds()};
+              .started = rg_seconds() - (carried ? carried->seconds : 0)};
   size_t peak_before = ctx->bytes_peak; /* the result tells this fit's own peak */
   ctx->bytes_peak = ctx->bytes_now;
-  rung_status status = run_loop(&f, start, watch, user, result);
+  rung_status status = run_loop(&f, start, carried, watch, user, result);
   if (ctx->bytes_peak < peak_before) ctx->bytes_peak = peak_before;
   rg_free(ctx, f.x);
   rg_free(ctx, f.y);
@@ -432,11 +461,11 @@ rung_status rg_fit_loop(rung_context *ctx, const rung_model *start, const rung_p
 
 rung_status rung_fit(rung_context *ctx, const rung_problem *problem,
                      const rung_fit_options *options, rung_model **out, rung_fit_result *result) {
-  return rg_fit_loop(ctx, NULL, problem, options, NULL, NULL, out, result);
+  return rg_fit_loop(ctx, NULL, NULL, problem, options, NULL, NULL, out, result);
 }
 
 rung_status rung_extend(rung_context *ctx, const rung_model *model, const rung_problem *problem,
                         const rung_fit_options *options, rung_model **out,
                         rung_fit_result *result) {
-  return rg_fit_loop(ctx, model, problem, options, NULL, NULL, out, result);
+  return rg_fit_loop(ctx, model, NULL, problem, options, NULL, NULL, out, result);
 }

@@ -147,7 +147,7 @@ static bool fits_memory(rg_fit *f, const rg_loss *loss, const phase *phases) {
     size_t bytes = rg_minimiser_bytes(phases[i].optimiser, NULL, n);
     if (bytes > most) most = bytes;
   }
-  size_t need = rung_memory_now(f->ctx) + rg_loss_bytes(loss) + most;
+  size_t need = rg_fit_held(f) + rg_loss_bytes(loss) + most;
   need += 2 * (size_t)n * sizeof(double);
   if (f->options.memory && need > f->options.memory) {
     if (!f->refused || need < f->refused) f->refused = need;

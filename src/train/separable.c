@@ -37,7 +37,7 @@ bool rg_beats(const double *now, const double *old, int64_t n, double share) {
 }
 
 bool rg_fits_memory(rg_fit *f, size_t more) {
-  size_t need = rung_memory_now(f->ctx) + more;
+  size_t need = rg_fit_held(f) + more;
   if (f->options.memory && need > f->options.memory) {
     if (!f->refused || need < f->refused) f->refused = need;
     return false;

@@ -8,6 +8,18 @@
 #include "nn/model.h"
 #include "rung/fit.h"
 
+/* What the loop carries from one kept stage to the next beside the model. A run that goes on from a
+ * saved stage gives it back to the loop. */
+typedef struct rg_carried {
+  double freedom;       /* effective number of parameters of the stages kept so far */
+  double heldout_error; /* of the model so far */
+  double seconds;       /* that the fit has taken */
+  bool replaced;        /* the stage to replace has been trained anew */
+  size_t planned;       /* bytes that plans stated */
+  size_t refused;       /* the least that a plan past the limit wanted; 0: none was refused */
+  size_t held;          /* bytes that the context held */
+} rg_carried;
+
 typedef struct rg_fit {
   rung_context *ctx;
   const rung_problem *problem;
@@ -33,8 +45,19 @@ typedef struct rg_fit {
   bool stopped;                         /* the caller cancelled, or the time is up */
   rung_stop stop;                       /* why, then */
   size_t planned;                       /* bytes that plans stated */
-  size_t refused; /* the least that a plan past the limit wanted; 0: none was refused */
+  size_t refused;      /* the least that a plan past the limit wanted; 0: none was refused */
+  double kept_freedom; /* of the kept stages */
+  bool replaced;       /* the stage to replace has been trained anew */
+  size_t held_before;  /* resumed: bytes held when the state was saved, ... */
+  size_t held_after;   /* ... and when the loop went on from it; else 0 */
 } rg_fit;
+
+/* The bytes that the context would hold now if the run had not been interrupted: plans build on
+ * them, so that a limit of memory leads to the same decisions. */
+size_t rg_fit_held(const rg_fit *f);
+
+/* What to carry on with after the stages that are in the model now. */
+rg_carried rg_fit_carried(const rg_fit *f);
 
 /* Stage number that is in training: also the purpose of its random numbers (with the options'
  * seed): rg_normal(f->options.seed, rg_purpose(f, 3), i). */
@@ -54,15 +77,19 @@ rung_status rg_gradient_stage(rg_fit *f, rg_stage **out);
  * frequency below which nine tenths of the power lie. */
 rung_status rg_spectrum(rg_fit *f, int count, double *frequency, double *power, double *bandwidth);
 
-/* What watches a fit: called after a stage was kept (and, with stage NULL, once before the first).
- * An error ends the fit. */
-typedef rung_status (*rg_stage_watch)(void *user, rg_fit *f, const rung_stage_info *stage);
+/* What watches a fit: called after stage `index` was kept, before that is told as progress (and,
+ * with stage NULL, once before the first). f->stopped: the stage may be half trained. An error ends
+ * the fit. */
+typedef rung_status (*rg_stage_watch)(void *user, rg_fit *f, int index,
+                                      const rung_stage_info *stage);
 
 /* The loop. `start` (may be NULL) is a model whose stages are kept and gone on from; `replace` in
- * the options trains one anew. */
-rung_status rg_fit_loop(rung_context *ctx, const rung_model *start, const rung_problem *problem,
-                        const rung_fit_options *options, rg_stage_watch watch, void *user,
-                        rung_model **out, rung_fit_result *result);
+ * the options trains one anew. `carried` (may be NULL): `start` is what a fit with the same data
+ * and options had when it carried this, and the result is the one that it would have come to. */
+rung_status rg_fit_loop(rung_context *ctx, const rung_model *start, const rg_carried *carried,
+                        const rung_problem *problem, const rung_fit_options *options,
+                        rg_stage_watch watch, void *user, rung_model **out,
+                        rung_fit_result *result);
 
 /* Levenberg-Marquardt on the hidden layers of `stage` by variable projection (levenberg.c). */
 typedef struct rg_levenberg_options {
