@@ -126,7 +126,7 @@ static size_t lay_out(rg_lm *lm, char *base) {
   return used;
 }
 
-static void release(rg_lm *lm) {
+void rg_lm_end(rg_lm *lm) {
   for (int k = 0; k < RG_LM_KINDS; k++) rung_program_destroy(lm->program[k]);
   rg_free(lm->ctx, lm->memory);
 }
@@ -189,7 +189,7 @@ static rung_status solve_head(rg_lm *lm, double *c, double *objective) {
   return RUNG_OK;
 }
 
-static rung_status evaluate(rg_lm *lm, const double *w, double *c, double *objective) {
+rung_status rg_lm_evaluate(rg_lm *lm, const double *w, double *c, double *objective) {
   RG_TRY(rg_lm_run(lm, RG_LM_FEATURES, w, 0, NULL, lm->features));
   return solve_head(lm, c, objective);
 }
@@ -239,7 +239,7 @@ static rung_status move(rg_lm *lm, bool *moved) {
     double objective;
     RG_TRY(lm->dense ? rg_lm_dense_step(lm) : rg_lm_free_step(lm));
     for (int64_t j = 0; j < lm->hidden; j++) lm->trial_w[j] = lm->w[j] + lm->step[j];
-    RG_TRY(evaluate(lm, lm->trial_w, lm->trial_c, &objective));
+    RG_TRY(rg_lm_evaluate(lm, lm->trial_w, lm->trial_c, &objective));
     if (objective < lm->objective) {
       swap(&lm->w, &lm->trial_w);
       swap(&lm->c, &lm->trial_c);
@@ -260,8 +260,6 @@ static void keep_best(rg_lm *lm) {
 }
 
 static rung_status iterate(rg_lm *lm) {
-  RG_TRY(evaluate(lm, lm->w, lm->c, &lm->objective));
-  find_errors(lm, lm->c);
   keep_best(lm);
   double best = judged_rms(lm);
   int best_at = 0, most = lm->options->iterations;
@@ -318,24 +316,28 @@ static rung_status finish(rg_lm *lm, rg_stage *stage, double *heldout_rms, doubl
   return RUNG_OK;
 }
 
+rung_status rg_lm_begin(rg_lm *lm, rg_fit *f, const rg_points *data,
+                        const rg_levenberg_options *options, const rg_stage *stage) {
+  rg_blas_single_thread();
+  RG_TRY(init(lm, f, data, options, stage));
+  RG_TRY(compile(lm));
+  lm->memory = rg_alloc(f->ctx, lay_out(lm, NULL), 1);
+  if (!lm->memory) return RUNG_E_MEMORY;
+  lay_out(lm, lm->memory);
+  load_weights(lm);
+  load_points(lm);
+  RG_TRY(rg_lm_evaluate(lm, lm->w, lm->c, &lm->objective));
+  find_errors(lm, lm->c);
+  return RUNG_OK;
+}
+
 rung_status rg_levenberg(rg_fit *f, const rg_points *data, const rg_levenberg_options *options,
                          rg_stage *stage, double *heldout_rms, double *squared) {
   rg_lm lm;
-  rg_blas_single_thread();
-  rung_status status = init(&lm, f, data, options, stage);
-  if (status == RUNG_OK) status = compile(&lm);
-  if (status == RUNG_OK) {
-    lm.memory = rg_alloc(f->ctx, lay_out(&lm, NULL), 1);
-    status = lm.memory ? RUNG_OK : RUNG_E_MEMORY;
-  }
-  if (status == RUNG_OK) {
-    lay_out(&lm, lm.memory);
-    load_weights(&lm);
-    load_points(&lm);
-    status = iterate(&lm);
-  }
+  rung_status status = rg_lm_begin(&lm, f, data, options, stage);
+  if (status == RUNG_OK) status = iterate(&lm);
   if (status == RUNG_OK) status = finish(&lm, stage, heldout_rms, squared);
-  release(&lm);
+  rg_lm_end(&lm);
   return status;
 }
 
@@ -347,6 +349,6 @@ rung_status rg_levenberg_bytes(rg_fit *f, const rg_points *data,
   rung_status status = init(&lm, f, data, options, stage);
   if (status == RUNG_OK) status = compile(&lm);
   if (status == RUNG_OK) *bytes = lay_out(&lm, NULL) + rung_memory_now(f->ctx) - before;
-  release(&lm);
+  rg_lm_end(&lm);
   return status;
 }

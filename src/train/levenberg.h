@@ -70,7 +70,14 @@ rung_status rg_lm_free_prepare(rg_lm *lm, bool first);
 rung_status rg_lm_free_step(rg_lm *lm);
 size_t rg_lm_free_doubles(const rg_lm *lm); /* of lm->krylov */
 
-/* levenberg.c: S from the norms of the projected Jacobian's columns, given in lm->step. */
+/* levenberg.c: everything made and computed for the stage's weights as they are. rg_lm_end() also
+ * after a failed begin. */
+rung_status rg_lm_begin(rg_lm *lm, rg_fit *f, const rg_points *data,
+                        const rg_levenberg_options *options, const rg_stage *stage);
+void rg_lm_end(rg_lm *lm);
+/* The features at weights w, the head c that is best for them and the augmented residual's norm. */
+rung_status rg_lm_evaluate(rg_lm *lm, const double *w, double *c, double *objective);
+/* S from the norms of the projected Jacobian's columns, given in lm->step. */
 void rg_lm_scaling(rg_lm *lm, bool first);
 /* The features and ones of the training points, and s with a skip, at `out` (ld apart). */
 void rg_lm_copy_head_matrix(const rg_lm *lm, double *out, int64_t ld);
