@@ -8,11 +8,14 @@
 
 #define MODEL_FILE "fit-example.safetensors"
 
-/* What is to be fitted: y = e^(-x/4) cos(3x) at `points` values of x. The library asks for them all
- * at once, here in double (the fit's precision). A bad status would end the fit. */
+/* What is to be fitted: y = e^(-x/4) cos(3x) at `points` values of x, all at once. A fit in double
+ * precision asks for double; an error ends the fit, and rung_fail() gives it a message. */
 static rung_status damped(void *user, rung_context *ctx, rung_dtype dtype, int64_t points,
                           const void *x, void *y) {
-  (void)user, (void)ctx, (void)dtype;
+  (void)user;
+  if (dtype != RUNG_F64)
+    return rung_fail(ctx, RUNG_E_UNSUPPORTED, "damped: there is no formula for %s precision here",
+                     rung_dtype_name(dtype));
   const double *at = x;
   double *value = y;
   for (int64_t i = 0; i < points; i++) value[i] = exp(-at[i] / 4) * cos(3 * at[i]);

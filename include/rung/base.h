@@ -2,6 +2,15 @@
  * @file base.h
  * What every other part of Rung uses: status codes, the context (memory, errors, log, threads) and
  * the number formats.
+ *
+ * Rules that hold in every header:
+ * - Where a function makes something, it is `*out`, the caller's to release with the function named
+ *   beside it. When the function fails, `*out` is NULL and there is nothing to release.
+ * - Other results are to be used only after success.
+ * - Pointers must not be NULL where NULL is not mentioned.
+ * - Text is UTF-8 and ends with a 0 character. Text and arrays that are passed in are copied where
+ *   the library needs them after the call; text that is handed out as `const char *` belongs to
+ *   what it was asked of.
  */
 #ifndef RUNG_BASE_H
 #define RUNG_BASE_H
@@ -18,6 +27,14 @@ extern "C" {
 #define RUNG_API __attribute__((visibility("default")))
 #else
 #define RUNG_API
+#endif
+
+/** Marks a function that takes a printf format (argument `place`) and checks what follows from
+ * argument `first` on. */
+#if defined(__GNUC__)
+#define RUNG_PRINTF(place, first) __attribute__((format(printf, place, first)))
+#else
+#define RUNG_PRINTF(place, first)
 #endif
 
 #define RUNG_VERSION_MAJOR 0 /**< Changes when programs must be adapted. */
@@ -71,13 +88,16 @@ RUNG_API size_t rung_dtype_size(rung_dtype dtype);
 /** "single", "double" or "quad". */
 RUNG_API const char *rung_dtype_name(rung_dtype dtype);
 
-/** The inverse of rung_dtype_name(). @return RUNG_E_ARGUMENT (no message) for another name. */
+/** The inverse of rung_dtype_name(). @return RUNG_E_ARGUMENT (no message) for another name; then
+ * *out stays as it was. */
 RUNG_API rung_status rung_dtype_parse(const char *name, rung_dtype *out);
 
 /**
- * Where memory comes from. `alloc` returns memory aligned for any type, or NULL; `release` gets
- * back what `alloc` gave, with its size. Both get `user`. They are called from the thread that
- * calls the library only.
+ * Where memory comes from. `alloc` returns memory aligned for any type, or NULL, which becomes
+ * RUNG_E_MEMORY; `release` gets back what `alloc` gave, with its size, and never NULL. Both get
+ * `user`. They are called only from the thread that calls the library; an allocator that contexts
+ * of several threads share must be safe for that. What the libraries below allocate for themselves
+ * (OpenMP's threads, OpenBLAS's buffers) does not come from here.
  */
 typedef struct rung_allocator {
   void *(*alloc)(void *user, size_t bytes);                /**< As malloc. */
@@ -87,21 +107,24 @@ typedef struct rung_allocator {
 
 /**
  * Carries the allocator, the last error, the log and the number of threads. A context is used by
- * one thread at a time; several threads take a context each. It outlives everything made with it.
+ * one thread at a time; several threads take a context each. What is made with a context belongs to
+ * it: it is released before the context is, and by the thread that uses the context then.
  */
 typedef struct rung_context rung_context;
 
 /**
- * Makes a context. @param allocator NULL for malloc and free; copied.
+ * Makes a context; release it with rung_context_destroy().
+ * @param allocator NULL for malloc and free; copied
  * @return RUNG_E_MEMORY, or RUNG_E_ARGUMENT where `out` is NULL.
  */
 RUNG_API rung_status rung_context_create(const rung_allocator *allocator, rung_context **out);
 
-/** Releases a context; NULL is allowed. */
+/** Releases a context, after everything that was made with it. NULL is allowed. */
 RUNG_API void rung_context_destroy(rung_context *ctx);
 
 /** The message of the last error: what was expected, what was found, where. "" if there was none.
- */
+ * It is valid until the next call with this context. A call that succeeds may leave an older
+ * message standing: the status says whether there is an error. */
 RUNG_API const char *rung_error(const rung_context *ctx);
 
 /** The status that the last error returned; RUNG_OK if there was none. */
@@ -109,6 +132,11 @@ RUNG_API rung_status rung_error_status(const rung_context *ctx);
 
 /** Forgets the last error. */
 RUNG_API void rung_clear_error(rung_context *ctx);
+
+/** Records an error, with a printf format: for callbacks that the library calls with a context, a
+ * rung_function or an op's `shape`, so that the caller learns why. @return `status` */
+RUNG_API rung_status rung_fail(rung_context *ctx, rung_status status, const char *format, ...)
+    RUNG_PRINTF(3, 4);
 
 /**
  * How many threads share the work; 0 (the default) means one for each processor. Results do not
@@ -136,10 +164,11 @@ RUNG_API rung_status rung_set_isa(rung_context *ctx, rung_isa isa);
 /** Receives one line of log, without newline. */
 typedef void (*rung_log_fn)(void *user, const char *line);
 
-/** Sends log lines to `log`; NULL (the default) for none. The library itself never prints. */
+/** Sends log lines to `log`, from the thread that calls the library; NULL (the default) for none.
+ * The library itself never prints. */
 RUNG_API void rung_set_log(rung_context *ctx, rung_log_fn log, void *user);
 
-/** Bytes that the library holds through this context now. */
+/** Bytes that the library holds through this context now, without the context itself. */
 RUNG_API size_t rung_memory_now(const rung_context *ctx);
 
 /** The most bytes that the library has held through this context. */

@@ -15,10 +15,11 @@
 extern "C" {
 #endif
 
-/** A function that has been read. */
+/** A function that has been read. It belongs to its context and is used by that thread alone. */
 typedef struct rung_expression rung_expression;
 
-/** Reads `text`. @return RUNG_E_FORMAT: the message shows the text and points at the character. */
+/** Reads `text`; release the result with rung_expression_destroy(). @return RUNG_E_FORMAT: the
+ * message shows the text and points at the character. */
 RUNG_API rung_status rung_expression_parse(rung_context *ctx, const char *text,
                                            rung_expression **out);
 /** Releases an expression. NULL is allowed. */
@@ -27,8 +28,10 @@ RUNG_API void rung_expression_destroy(rung_expression *expression);
 RUNG_API int rung_expression_variables(const rung_expression *expression);
 /** A variable's name, in the order of first appearance; NULL outside the range. */
 RUNG_API const char *rung_expression_variable(const rung_expression *expression, int variable);
-/** Builds the value from nodes for the named variables (shapes must broadcast together).
- * @return RUNG_NONE where a variable has no node: the message points at it */
+/** Builds the value in a graph from nodes for the named variables (shapes must broadcast together);
+ * names that do not occur are allowed. A function without variables is a scalar constant.
+ * @return RUNG_NONE where a variable has no node (the expression's context holds a message that
+ * points at it) or a node function failed */
 RUNG_API rung_node rung_expression_build(const rung_expression *expression, rung_graph *g,
                                          int count, const char *const *names,
                                          const rung_node *nodes);

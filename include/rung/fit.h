@@ -55,11 +55,13 @@ typedef struct rung_progress {
   double fraction;   /**< Share of this stage's work that is done, 0..1; -1 where unknown. */
   double seconds;    /**< Since the fit began. */
   double best_error; /**< Relative L2 error on held-out points so far; 1 before any stage. */
-  const rung_stage_info *finished; /**< Not NULL right after a stage was kept. */
+  const rung_stage_info *finished; /**< Not NULL right after a stage was kept; valid in the call. */
   const char *note; /**< Not NULL: something to tell (a stage was not kept, and why). */
 } rung_progress;
 
-/** Called from time to time. @return 0 to go on, anything else to stop and keep the best model */
+/** Called from time to time, from the thread that fits; what `progress` points to is valid in the
+ * call. It starts no other work in the fit's context. @return 0 to go on, anything else to stop and
+ * keep the best model */
 typedef int (*rung_progress_fn)(void *user, const rung_progress *progress);
 
 /** Options of a fit; rung_fit_options_default() fills them. */
@@ -73,7 +75,8 @@ typedef struct rung_fit_options {
   size_t memory;             /**< Bytes allowed for the library's memory; 0 (default): no limit. */
   uint64_t seed;             /**< Default 1. */
   double heldout;            /**< Share of a table's points held out, 0.02..0.5. Default 0.1.
-                                 Below 3000 rows none are: errors are leave-one-out. */
+                                 RUNG_SEPARABLE holds none out below 3000 rows: its errors are
+                                 leave-one-out then. */
   int64_t points;            /**< Points to sample from a function; 0 (default): chosen. */
   int replace;               /**< rung_extend(): the stage to train anew; -1 (default): add. */
   rung_progress_fn progress; /**< NULL (default) for none. */
@@ -83,11 +86,15 @@ typedef struct rung_fit_options {
 /** The defaults. */
 RUNG_API rung_fit_options rung_fit_options_default(void);
 
-/** Computes the outputs at points: x [points][inputs], y [points][outputs], in `dtype`. */
+/** Computes the outputs at points: x [points][inputs], y [points][outputs], in `dtype`: RUNG_DD
+ * where the fit is in quad precision, else RUNG_F64, in single precision too, so that the truth is
+ * better than the model. Called from the thread that fits. @return RUNG_OK; anything else ends the
+ * fit with that status (rung_fail() gives it a message) */
 typedef rung_status (*rung_function)(void *user, rung_context *ctx, rung_dtype dtype,
                                      int64_t points, const void *x, void *y);
 
-/** What is to be fitted: a table of points or a function on a box. */
+/** What is to be fitted: a table of points or a function on a box. What it points to is read during
+ * the call alone. */
 typedef struct rung_problem {
   int inputs;                      /**< Number of inputs, >= 1. */
   int outputs;                     /**< Number of outputs, >= 1. */
@@ -115,17 +122,27 @@ typedef struct rung_fit_result {
 } rung_fit_result;
 
 /**
- * Fits a model. The model belongs to `ctx`; a stopped or cancelled fit still gives the best model,
- * with RUNG_OK. @param result may be NULL
- * @return RUNG_E_DATA for constant or non-finite targets, or fewer rows than unknowns;
- * RUNG_E_BUDGET where not even one stage fits the memory (the message names the least that does)
+ * Fits a model. A fit that is stopped (time, memory, the callback) still gives the best model, with
+ * RUNG_OK. The same data, options and seed give the same bits, whatever the threads and
+ * instructions, unless time ends the fit.
+ * @param ctx whose memory, threads and instructions are used
+ * @param problem the data
+ * @param options NULL for the defaults
+ * @param out the model; belongs to `ctx`; release it with rung_model_destroy()
+ * @param result what the fit came to; may be NULL
+ * @return RUNG_E_ARGUMENT for options and ranges; RUNG_E_DATA for constant or non-finite targets,
+ * or fewer rows than unknowns; RUNG_E_BUDGET where not even one stage fits the memory (the message
+ * names the least that does); RUNG_E_CANCELLED where the fit was stopped before there was a stage;
+ * what the problem's function returned
  */
 RUNG_API rung_status rung_fit(rung_context *ctx, const rung_problem *problem,
                               const rung_fit_options *options, rung_model **out,
                               rung_fit_result *result);
 
 /** Adds stages to `model` (or trains stage `replace` anew) on the same or new data; the other
- * stages keep their bits. The result is a new model. Options and errors as rung_fit(). */
+ * stages keep their bits. *out is a new model, `model` stays as it is. Options and errors as
+ * rung_fit(); also RUNG_E_ARGUMENT where inputs, outputs, precision or the stage to replace do not
+ * fit the model. Where no further stage helps, *out holds the stages of `model`. */
 RUNG_API rung_status rung_extend(rung_context *ctx, const rung_model *model,
                                  const rung_problem *problem, const rung_fit_options *options,
                                  rung_model **out, rung_fit_result *result);
@@ -133,14 +150,18 @@ RUNG_API rung_status rung_extend(rung_context *ctx, const rung_model *model,
 /** Errors of a model on data. */
 typedef struct rung_evaluation {
   int64_t points;      /**< Points compared. */
-  double relative_l2;  /**< Root of sum of squares of errors over that of the truth. */
+  double relative_l2;  /**< Root of sum of squares of errors over that of the truth; NaN where the
+                            truth is 0. */
   double rms;          /**< Root mean square error. */
   double max_error;    /**< Largest absolute error. */
   double max_relative; /**< Largest absolute error over the largest |truth|. */
   double r2;           /**< 1 - residual variance over variance; the least over outputs. */
 } rung_evaluation;
 
-/** Compares a model with a table or, on `points` random points (seeded), with a function. */
+/** Compares a model with a table, of the model's arithmetic, or with a function on `points` random
+ * points of its box (seeded; not those of a fit with that seed). `points` and `seed` are unused for
+ * a table. @return RUNG_E_ARGUMENT where inputs or outputs do not fit or there is no point;
+ * RUNG_E_DATA for numbers that are not finite, RUNG_E_NUMERIC where the model's are not */
 RUNG_API rung_status rung_evaluate(rung_context *ctx, const rung_model *model,
                                    const rung_problem *problem, int64_t points, uint64_t seed,
                                    rung_evaluation *out);

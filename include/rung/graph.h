@@ -4,8 +4,13 @@
  *
  * A graph holds nodes; a node is an op applied to earlier nodes and has a fixed shape. Node
  * functions return RUNG_NONE where something is wrong, and accept RUNG_NONE as an operand (they
- * return it), so that an expression is checked once, at its end: the context holds the first error.
- * Equal nodes (same op, operands and attributes) are one node. Arrays are dense and row-major.
+ * return it), so that an expression is checked once, at its end: the context holds the error of the
+ * node that failed first (of the last such, where several operands failed each for itself). Equal
+ * nodes (same op, operands and attributes) are one node. Arrays are dense and row-major.
+ *
+ * A graph is used by one thread at a time, that of its context. Statuses of node functions:
+ * RUNG_E_SHAPE for shapes, axes and lengths that do not fit, RUNG_E_ARGUMENT for nodes that are not
+ * of this graph and settings out of range, RUNG_E_MEMORY. docs/graphs.md explains the engine.
  */
 #ifndef RUNG_GRAPH_H
 #define RUNG_GRAPH_H
@@ -27,7 +32,7 @@ typedef struct rung_shape {
 /** The number of elements: the product of the dimensions. */
 RUNG_API int64_t rung_shape_count(const rung_shape *shape);
 
-/** A graph under construction; belongs to a context. */
+/** A graph under construction; belongs to its context. */
 typedef struct rung_graph rung_graph;
 
 /** A node of a graph: its number, or RUNG_NONE. */
@@ -35,7 +40,7 @@ typedef int32_t rung_node;
 
 #define RUNG_NONE ((rung_node)-1) /**< No node: a failed or absent one. */
 
-/** Makes an empty graph. */
+/** Makes an empty graph; release it with rung_graph_destroy(). */
 RUNG_API rung_status rung_graph_create(rung_context *ctx, rung_graph **out);
 
 /** Releases a graph and its nodes; programs compiled from it stay valid. NULL is allowed. */
@@ -50,9 +55,10 @@ RUNG_API int rung_graph_size(const rung_graph *graph);
 /** @name Leaves
  * @{ */
 
-/** A value given at each run: its name (copied; for messages) and shape. */
+/** A value given at each run: its name (copied; for messages only, need not be unique) and shape.
+ * Each call makes a node of its own. */
 RUNG_API rung_node rung_input(rung_graph *g, const char *name, int rank, const int64_t *dims);
-/** A scalar known now, exact in every arithmetic that can hold it. */
+/** A scalar known now; in single precision rounded to float. */
 RUNG_API rung_node rung_constant(rung_graph *g, double value);
 /** A scalar known now to double-double; rounded where the arithmetic is narrower. */
 RUNG_API rung_node rung_constant_dd(rung_graph *g, rung_dd value);
@@ -60,20 +66,25 @@ RUNG_API rung_node rung_constant_dd(rung_graph *g, rung_dd value);
 
 /** @name Elementwise arithmetic
  * Operands broadcast as in NumPy: shapes are aligned at their last dimension, and a dimension of 1
- * stretches. Comparisons give 1 or 0.
+ * stretches. Comparisons give 1 or 0 and have derivative 0; where min or max are tied, the
+ * derivative is that of `a`. What the functions return where the mathematical one is not defined
+ * (log of a negative number, division by 0) is what C's return; it is no error. How accurate they
+ * are stands in docs/numbers.md.
  * @{ */
 RUNG_API rung_node rung_add(rung_graph *g, rung_node a, rung_node b); /**< a + b */
 RUNG_API rung_node rung_sub(rung_graph *g, rung_node a, rung_node b); /**< a - b */
 RUNG_API rung_node rung_mul(rung_graph *g, rung_node a, rung_node b); /**< a * b */
 RUNG_API rung_node rung_div(rung_graph *g, rung_node a, rung_node b); /**< a / b */
-RUNG_API rung_node rung_min(rung_graph *g, rung_node a, rung_node b); /**< the smaller; a on ties */
-RUNG_API rung_node rung_max(rung_graph *g, rung_node a, rung_node b); /**< the larger; a on ties */
+RUNG_API rung_node rung_min(rung_graph *g, rung_node a,
+                            rung_node b); /**< min(a, b), NaN where either is */
+RUNG_API rung_node rung_max(rung_graph *g, rung_node a,
+                            rung_node b); /**< max(a, b), NaN where either is */
 RUNG_API rung_node rung_pow(rung_graph *g, rung_node a, rung_node b); /**< a^b, as C's pow */
-RUNG_API rung_node rung_powi(rung_graph *g, rung_node a,
-                             int exponent);                     /**< a^exponent by products */
+/** a^exponent by products; the exponent is at most a million in size. */
+RUNG_API rung_node rung_powi(rung_graph *g, rung_node a, int exponent);
 RUNG_API rung_node rung_neg(rung_graph *g, rung_node a);        /**< -a */
 RUNG_API rung_node rung_abs(rung_graph *g, rung_node a);        /**< |a|; derivative sign(a) */
-RUNG_API rung_node rung_sign(rung_graph *g, rung_node a);       /**< -1, 0 or 1 */
+RUNG_API rung_node rung_sign(rung_graph *g, rung_node a);       /**< -1, 0 or 1; derivative 0 */
 RUNG_API rung_node rung_reciprocal(rung_graph *g, rung_node a); /**< 1 / a */
 RUNG_API rung_node rung_sqrt(rung_graph *g, rung_node a);       /**< square root */
 RUNG_API rung_node rung_exp(rung_graph *g, rung_node a);        /**< e^a */
@@ -88,7 +99,8 @@ RUNG_API rung_node rung_sech2(rung_graph *g, rung_node a);
 RUNG_API rung_node rung_less(rung_graph *g, rung_node a, rung_node b);       /**< a < b */
 RUNG_API rung_node rung_less_equal(rung_graph *g, rung_node a, rung_node b); /**< a <= b */
 RUNG_API rung_node rung_equal(rung_graph *g, rung_node a, rung_node b);      /**< a == b */
-/** yes where condition is not 0, else no; the derivative flows through the chosen one. */
+/** yes where condition is not 0, else no; the derivative flows through the chosen one. Both are
+ * computed everywhere. */
 RUNG_API rung_node rung_select(rung_graph *g, rung_node condition, rung_node yes, rung_node no);
 /** @} */
 
@@ -103,12 +115,14 @@ typedef enum rung_accumulate {
                             Dot2). In double-double the same as RUNG_WORKING. */
 } rung_accumulate;
 
-/** Matrix product over the last two axes, leading axes broadcast; either operand may be taken
- * transposed (its last two axes swapped). */
+/** Matrix product over the last two axes, leading axes broadcast: [..., m, k] times [..., k, n] is
+ * [..., m, n]. Either operand may be taken transposed (its last two axes swapped) and has at least
+ * two dimensions. */
 RUNG_API rung_node rung_matmul(rung_graph *g, rung_node a, rung_node b, int transpose_a,
                                int transpose_b, rung_accumulate how);
-/** The sum over the axes whose bits are set in `axes` (bit 0 is axis 0), kept as 1 where `keep`.
- * The order of summation is a fixed tree. */
+/** The sum over the axes whose bits are set in `axes` (bit 0 is axis 0); they stay as dimensions of
+ * 1 where `keep` is not 0, else they go. The order of summation is a fixed tree, which depends on
+ * the shape alone. */
 RUNG_API rung_node rung_sum(rung_graph *g, rung_node a, unsigned axes, int keep);
 /** The largest over axes, as rung_sum. Its derivative is shared among ties. */
 RUNG_API rung_node rung_reduce_max(rung_graph *g, rung_node a, unsigned axes, int keep);
@@ -122,35 +136,49 @@ RUNG_API rung_node rung_broadcast(rung_graph *g, rung_node a, int rank, const in
 RUNG_API rung_node rung_reshape(rung_graph *g, rung_node a, int rank, const int64_t *dims);
 /** Axis i of the result is axis permutation[i] of `a`. */
 RUNG_API rung_node rung_transpose(rung_graph *g, rung_node a, const int *permutation);
-/** Elements start, start+step, ... (count of them) along an axis; step may be negative. */
+/** Elements start, start+step, ... (count of them, at least 1) along an axis; step may be negative.
+ * All of them must lie inside. */
 RUNG_API rung_node rung_slice(rung_graph *g, rung_node a, int axis, int64_t start, int64_t count,
                               int64_t step);
 /** Zeros of length `length` along an axis with `a` laid at start, start+step, ...: the adjoint of
  * rung_slice. */
 RUNG_API rung_node rung_pad(rung_graph *g, rung_node a, int axis, int64_t start, int64_t step,
                             int64_t length);
-/** Joins arrays along an axis. @param count 1..16 */
+/** Joins arrays that agree in their other dimensions along an axis. @param count 1..16 */
 RUNG_API rung_node rung_concat(rung_graph *g, int count, const rung_node *parts, int axis);
-/** Rows of `a` along axis 0 by index: result[i...] = a[index[i...]]. Indices are whole numbers in
- * the graph's arithmetic; one out of range makes the run fail with RUNG_E_DATA. */
+/** Rows of `a` along axis 0 by index: result[i...] = a[index[i...]], of the index's shape followed
+ * by that of a row. Indices are whole numbers from 0 in the program's arithmetic; any other value
+ * makes the run fail with RUNG_E_DATA. There is no derivative in the index. */
 RUNG_API rung_node rung_gather(rung_graph *g, rung_node a, rung_node index);
 /** Zeros with `rows` rows, to which the rows of `a` are added by index: the adjoint of
- * rung_gather; rows with the same index are added in order. */
+ * rung_gather(). The shape of `a` begins with the index's. Rows with the same index are added in
+ * order. */
 RUNG_API rung_node rung_scatter_add(rung_graph *g, rung_node a, rung_node index, int64_t rows);
 /** @} */
 
 /** @name Derivatives
- * Derivatives are nodes of the same graph, so they can be differentiated again.
+ * Derivatives are nodes of the same graph, so they can be differentiated again. These functions
+ * forget the context's earlier error; what `out` holds after a failure means nothing. Statuses
+ * beside those of node functions: RUNG_E_UNSUPPORTED where an op on the way has no rule for it; the
+ * error of an operand that is RUNG_NONE.
  * @{ */
 
 /**
  * Vector-Jacobian products (reverse mode): out[i] = sum over elements of `y` of
- * cotangent * dy/dx[i], with the shape of x[i]. A scalar `y` may have cotangent RUNG_NONE: 1.
+ * cotangent * dy/dx[i], with the shape of x[i]; zeros where y does not depend on x[i].
+ * @param y one node of any shape
+ * @param cotangent of y's shape, or RUNG_NONE where y has one element: 1. (So a cotangent that
+ * failed is not told from none: look at it first.)
+ * @param count how many nodes there are in x and out
+ * @param x any nodes, inputs or not; where x[1] is computed from x[0], out[0] counts that way too
+ * @param out the derivatives
  */
 RUNG_API rung_status rung_gradient(rung_graph *g, rung_node y, rung_node cotangent, int count,
                                    const rung_node *x, rung_node *out);
-/** Jacobian-vector product (forward mode): the change of y[i] as each x[j] changes by tangent[j].
- */
+/** Jacobian-vector products (forward mode): out[i], of the shape of y[i], is the change of y[i] as
+ * each x[j] changes by tangent[j] (of its shape), the x being taken for independent of each other.
+ * The cost does not grow with the number of outputs, that of rung_gradient() not with that of
+ * inputs. */
 RUNG_API rung_status rung_jvp(rung_graph *g, int count_x, const rung_node *x,
                               const rung_node *tangent, int count_y, const rung_node *y,
                               rung_node *out);
@@ -158,12 +186,15 @@ RUNG_API rung_status rung_jvp(rung_graph *g, int count_x, const rung_node *x,
  * Applies a computation to every row of arrays: the nodes `y`, built for one sample from leaves
  * `sample[j]`, are rebuilt for the arrays `batch[j]`, whose shape is that of sample[j] behind one
  * more dimension N at the front; out[i] has the shape of y[i] behind N. Everything else `y` depends
- * on is shared among the samples. rung_gradient of one sample, mapped, is the per-sample Jacobian.
+ * on is shared among the samples. rung_gradient() of one sample, mapped, is the per-sample
+ * Jacobian.
+ * @return RUNG_E_SHAPE also where a node on the way has RUNG_MAX_RANK dimensions already
  */
 RUNG_API rung_status rung_map(rung_graph *g, int count, const rung_node *sample,
                               const rung_node *batch, int count_y, const rung_node *y,
                               rung_node *out);
-/** Rebuilds `y` with nodes from[j] replaced by to[j] (of the same shape). */
+/** Rebuilds `y` with nodes from[j] replaced by to[j] (of the same shape), all at once: what is put
+ * in is not looked through again. A y[i] that depends on none of them is out[i] itself. */
 RUNG_API rung_status rung_substitute(rung_graph *g, int count, const rung_node *from,
                                      const rung_node *to, int count_y, const rung_node *y,
                                      rung_node *out);
@@ -173,7 +204,8 @@ RUNG_API rung_status rung_substitute(rung_graph *g, int count, const rung_node *
  * @{ */
 
 /** A graph compiled to an arithmetic: never changes, and may be run by several threads at once,
- * each with its own context and workspace. */
+ * each with its own context and workspace. It belongs to the graph's context and needs the ops of
+ * the graph, but not the graph. */
 typedef struct rung_program rung_program;
 
 /** Settings of rung_compile(); rung_compile_options_default() fills them. */
@@ -186,9 +218,18 @@ typedef struct rung_compile_options {
 RUNG_API rung_compile_options rung_compile_options_default(void);
 
 /**
- * Compiles what the outputs need. Inputs and outputs are numbered as given here.
+ * Compiles what the outputs need. Inputs and outputs are numbered as given here. Inputs that no
+ * output needs may be listed; any node may be an output, inputs and constants too, also twice. The
+ * plan has scratch memory for as many threads as the context has now: a run uses no more.
+ * @param g the graph; may grow on and be compiled again
+ * @param options NULL for the defaults
+ * @param inputs,input how many input nodes, and which
+ * @param outputs,output how many outputs, and which
+ * @param out the program; release it with rung_program_destroy()
  * @return RUNG_E_ARGUMENT where an output depends on an input that is not listed;
- * RUNG_E_BUDGET where the plan needs more than the limit (the message names the bytes).
+ * RUNG_E_UNSUPPORTED where an op has no kernel for the arithmetic;
+ * RUNG_E_BUDGET where the plan needs more than the limit (the message names the bytes);
+ * the error of an output that is RUNG_NONE
  */
 RUNG_API rung_status rung_compile(rung_graph *g, const rung_compile_options *options, int inputs,
                                   const rung_node *input, int outputs, const rung_node *output,
@@ -197,23 +238,30 @@ RUNG_API rung_status rung_compile(rung_graph *g, const rung_compile_options *opt
 RUNG_API void rung_program_destroy(rung_program *program);
 /** Bytes of workspace that a run takes: all of its memory beside inputs and outputs. */
 RUNG_API size_t rung_program_bytes(const rung_program *program);
-/** The number of kernel calls in a run, after fusion. */
+/** The number of steps in a run, one after the other: a group of fused elementwise ops is one, any
+ * other op is one, a view is none, an output that must be copied from elsewhere is one. */
 RUNG_API int rung_program_steps(const rung_program *program);
 
 /**
- * Runs a program. Nothing is allocated.
- * @param ctx the caller's context: errors, threads
- * @param workspace rung_program_bytes() bytes, aligned to 64
+ * Runs a program. Nothing is allocated. The results' bits do not depend on threads or instructions.
+ * @param program the program
+ * @param ctx the caller's context, not necessarily the program's: errors, threads, instructions
+ * @param workspace rung_program_bytes() bytes, aligned to 64; holds nothing between runs, so that
+ * programs that do not run at the same time may share one
  * @param inputs arrays of the program's arithmetic (float, double or rung_dd), in the order given
  * to rung_compile(); read only
  * @param outputs likewise; written; may not overlap inputs or each other
+ * @return RUNG_E_ARGUMENT for a workspace that is not aligned; RUNG_E_DATA where an op refuses the
+ * values of its operands (an index out of range): the outputs then hold nothing of use. Infinities
+ * and NaN are no errors
  */
 RUNG_API rung_status rung_program_run(const rung_program *program, rung_context *ctx,
                                       void *workspace, const void *const *inputs,
                                       void *const *outputs);
-/** Memory for a workspace from the context, aligned to 64; release it with rung_free(). */
+/** Memory for a workspace from the context, aligned to 64, not set to anything; release it with
+ * rung_free(). */
 RUNG_API rung_status rung_alloc(rung_context *ctx, size_t bytes, void **out);
-/** Releases what the library handed out for the caller to keep. NULL is allowed. */
+/** Releases memory that the library handed out through this context. NULL is allowed. */
 RUNG_API void rung_free(rung_context *ctx, void *memory);
 /** @} */
 

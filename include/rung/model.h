@@ -11,21 +11,25 @@
 extern "C" {
 #endif
 
-/** A trained model. Evaluation does not change it: several threads may use one at once, each with
- * its own context and predictor. */
+/** A trained model; belongs to the context that it was made with. Evaluation, saving, export and
+ * copying do not change it: several threads may use one at once, each with its own context and
+ * predictor. rung_model_drop_stage() and rung_model_destroy() are for one thread alone. */
 typedef struct rung_model rung_model;
 
-/** Reads a model from a safetensors file. @return RUNG_E_IO, RUNG_E_FORMAT, RUNG_E_MEMORY */
+/** Reads a model from a safetensors file (docs/model-file.md); release it with
+ * rung_model_destroy(). @return RUNG_E_IO, RUNG_E_FORMAT, RUNG_E_MEMORY */
 RUNG_API rung_status rung_model_load(rung_context *ctx, const char *path, rung_model **out);
-/** Reads a model from memory. `name` stands for the file in messages. */
+/** Reads a model from the bytes of such a file. `name` stands for the file in messages; `data` is
+ * not needed afterwards. */
 RUNG_API rung_status rung_model_load_memory(rung_context *ctx, const char *name, const void *data,
                                             size_t length, rung_model **out);
-/** Writes a model to a file, whole or not at all. */
+/** Writes a model to a file, whole or not at all: the path holds the old file or the new one.
+ * @return RUNG_E_IO, RUNG_E_MEMORY */
 RUNG_API rung_status rung_model_save(const rung_model *model, rung_context *ctx, const char *path);
 /** The bytes of a model's file; the caller releases *out with rung_free(). */
 RUNG_API rung_status rung_model_save_memory(const rung_model *model, rung_context *ctx, void **out,
                                             size_t *length);
-/** A copy that belongs to another context. */
+/** A copy that belongs to `ctx`, the same context or another. */
 RUNG_API rung_status rung_model_copy(const rung_model *model, rung_context *ctx, rung_model **out);
 /** Releases a model. NULL is allowed. */
 RUNG_API void rung_model_destroy(rung_model *model);
@@ -42,14 +46,14 @@ RUNG_API const char *rung_model_input_name(const rung_model *model, int input);
 RUNG_API const char *rung_model_output_name(const rung_model *model, int output);
 /** The number of stages. */
 RUNG_API int rung_model_stages(const rung_model *model);
-/** The number of trained numbers, all stages. */
+/** The number of trained numbers of all stages: weights, biases, heads. */
 RUNG_API int64_t rung_model_parameters(const rung_model *model);
 /** The estimated noise floor of the data (RMS); 0 where none was seen. */
 RUNG_API double rung_model_noise(const rung_model *model);
-/** The box of the training points along an input. */
+/** The box of the training points along an input, 0 being the first; NaN outside the range. */
 RUNG_API void rung_model_range(const rung_model *model, int input, double *low, double *high);
 
-/** What is known of a stage. */
+/** What is known of a stage. `activation` is static text. */
 typedef struct rung_stage_info {
   int width;              /**< Features: the width of the last hidden layer. */
   int layers;             /**< Hidden layers. */
@@ -63,40 +67,54 @@ typedef struct rung_stage_info {
   double seconds;        /**< Time it took. */
 } rung_stage_info;
 
-/** Fills `out` for stage 0..stages-1. */
+/** Fills `out` for stage 0..stages-1. @return RUNG_E_ARGUMENT for another number */
 RUNG_API rung_status rung_model_stage(const rung_model *model, rung_context *ctx, int stage,
                                       rung_stage_info *out);
-/** Removes a stage; the others keep their bits. */
+/** Removes a stage; the others keep their bits and move up. A model without stages is 0 everywhere.
+ * @return RUNG_E_ARGUMENT where there is no such stage */
 RUNG_API rung_status rung_model_drop_stage(rung_model *model, rung_context *ctx, int stage);
 
 /** Options of rung_export_c(); rung_export_options_default() fills them. */
 typedef struct rung_export_options {
-  const char *name; /**< Prefix of the C functions, a C identifier. Default "rung_model". */
+  const char *name; /**< Prefix of the C functions, a C identifier of at most 40 characters that
+                         C does not use itself. Default "rung_model". */
   int derivatives;  /**< 1: also the gradient in the inputs. Default 0. */
 } rung_export_options;
 
 /** The defaults. */
 RUNG_API rung_export_options rung_export_options_default(void);
-/** The model as one C99 file that needs only libm; the caller releases *out with rung_free(). */
+/** The model as one C99 file that needs only libm (docs/export.md). @param options NULL for the
+ * defaults @param out the text, with a 0 character behind its end; release it with rung_free()
+ * @param length its length @return RUNG_E_ARGUMENT for the name, RUNG_E_MEMORY */
 RUNG_API rung_status rung_export_c(const rung_model *model, rung_context *ctx,
                                    const rung_export_options *options, char **out, size_t *length);
-/** The model as one Python file that needs only NumPy; *out as above. */
+/** The model as one Python file that needs only NumPy; otherwise as rung_export_c(). The functions'
+ * names are fixed. */
 RUNG_API rung_status rung_export_numpy(const rung_model *model, rung_context *ctx,
                                        const rung_export_options *options, char **out,
                                        size_t *length);
 
-/** A model compiled for evaluation of chosen outputs: values and derivatives. */
+/** A model compiled for evaluation of chosen outputs and derivatives. It holds a copy of the
+ * model's numbers, so the model may be released or changed, and working memory, so that it is used
+ * by one thread at a time. It belongs to the context that it was made with. */
 typedef struct rung_predictor rung_predictor;
 
-/**
- * Prepares evaluation. @param count how many quantities a point gives; 0 for the model's outputs
- * @param quantity for each an array of 1 + RUNG_MAX_ORDER numbers: the output, then the inputs to
- * differentiate by, ended by -1: {0, 1, 1, -1} is the second derivative of output 0 in input 1.
- */
 #define RUNG_MAX_ORDER 8 /**< The highest order of a derivative in rung_predictor_create(). */
-/** One quantity: an output and the inputs to differentiate it by, ended by -1. */
+
+/** One quantity: an output, then the inputs to differentiate it by, ended by -1. {0, -1} is output
+ * 0, {0, 1, 1, -1} its second derivative in input 1. */
 typedef int rung_quantity[RUNG_MAX_ORDER + 2];
-/** See above. @return RUNG_E_ARGUMENT for numbers out of range */
+
+/**
+ * Prepares evaluation; release with rung_predictor_destroy(). Working memory is made for as many
+ * threads as the context has now.
+ * @param model the model
+ * @param ctx whose memory is used
+ * @param count how many quantities a point gives; 0 for all of the model's outputs in order
+ * @param quantity which, [count]; unused where count is 0
+ * @param out the predictor
+ * @return RUNG_E_ARGUMENT for outputs, inputs or orders out of range
+ */
 RUNG_API rung_status rung_predictor_create(const rung_model *model, rung_context *ctx, int count,
                                            const rung_quantity *quantity, rung_predictor **out);
 /** Releases a predictor. NULL is allowed. */
@@ -104,8 +122,15 @@ RUNG_API void rung_predictor_destroy(rung_predictor *predictor);
 /** Bytes that the predictor holds for its work. */
 RUNG_API size_t rung_predictor_bytes(const rung_predictor *predictor);
 /**
- * Evaluates. @param x [points][inputs] and @param y [points][count], in the model's arithmetic
- * (float, double or rung_dd). Points far outside the training box are extrapolated.
+ * Evaluates. Nothing is allocated. A point's bits do not depend on the other points, on threads or
+ * on instructions. Points outside the training box are extrapolated; values that overflow are
+ * infinite or NaN, and no error.
+ * @param predictor the predictor
+ * @param ctx errors, threads, instructions; the predictor's context or another
+ * @param points how many; 0 is allowed
+ * @param x [points][inputs] in the model's arithmetic: float, double or rung_dd
+ * @param y [points][count] likewise; written; may not overlap x
+ * @return RUNG_E_ARGUMENT where `points` is negative
  */
 RUNG_API rung_status rung_predict(rung_predictor *predictor, rung_context *ctx, int64_t points,
                                   const void *x, void *y);

@@ -30,7 +30,8 @@ RUNG_API rung_table_options rung_table_options_default(void);
 /**
  * Reads a table: CSV (also .gz; quoted fields; decimal numbers read to all their digits), NPY (1-D
  * or 2-D, little- or big-endian f4, f8, i1..i8, u1..u8, bool; C or Fortran order) or NPZ (each 1-D
- * array a column named as the array, a 2-D array columns NAME1, NAME2, ...).
+ * array a column named as the array, a 2-D array columns NAME1, NAME2, ...). Release the table with
+ * rung_table_destroy(). @param options NULL for the defaults
  * @return RUNG_E_IO; RUNG_E_FORMAT or RUNG_E_DATA with file, line and column for missing,
  * non-numeric or non-finite cells, ragged rows, empty files, duplicate or unknown column names
  */
@@ -54,7 +55,8 @@ RUNG_API int rung_table_find(const rung_table *table, const char *name);
 /** Row numbers of the file, for messages: the line (from 1) on which row `row` begins; 0 for
  * tables that are not text. */
 RUNG_API int64_t rung_table_line(const rung_table *table, int64_t row);
-/** Copies columns to `out` [rows][count] in an arithmetic. */
+/** Copies columns to `out` [rows][count] in an arithmetic, rounded where it is narrower; NaN where
+ * there is no such column. */
 RUNG_API void rung_table_get(const rung_table *table, int count, const int *column,
                              rung_dtype dtype, void *out);
 /**

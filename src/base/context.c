@@ -95,6 +95,15 @@ void rg_record_error(rung_context *ctx, rung_status status, const char *format, 
   va_end(args);
 }
 
+rung_status rung_fail(rung_context *ctx, rung_status status, const char *format, ...) {
+  char message[sizeof ctx->message];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(message, sizeof message, format, args);
+  va_end(args);
+  return rg_fail(ctx, status, "%s", message);
+}
+
 rung_status rg_fail_memory(rung_context *ctx, size_t bytes) {
   return rg_fail(ctx, RUNG_E_MEMORY, "out of memory: %zu bytes could not be allocated", bytes);
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
 # docs.sh: what the pages say about files holds. Relative links lead somewhere; every line of a C
-# block in the README or a how-to stands in an example or in the library.
+# block in the README, a how-to or the page on graphs stands in an example or in the library.
 set -eu
 failed=0
 for page in *.md docs/*.md examples/*/README.md; do
@@ -14,8 +14,8 @@ for page in *.md docs/*.md examples/*/README.md; do
     }
   done
 done
-quoted=$(cat README.md docs/how-to-*.md | awk '/^```c$/ { inside = 1; next } /^```/ { inside = 0 } inside && NF')
-said=$(cat examples/*.c examples/*/*.c src/*/*.c)
+quoted=$(cat README.md docs/how-to-*.md docs/graphs.md | awk '/^```c$/ { inside = 1; next } /^```/ { inside = 0 } inside && NF')
+said=$(cat examples/*.c examples/*/*.c src/*/*.[ch] include/rung/*.h)
 unsaid=$(printf '%s\n' "$quoted" | while IFS= read -r line; do
   printf '%s\n' "$said" | grep -qxF -e "$line" || printf '%s\n' "$line"
 done)
