@@ -102,7 +102,7 @@ typedef struct rg_levenberg_options {
 rg_levenberg_options rg_levenberg_options_default(void);
 
 /* Points of a least-squares problem: s [inputs][ld], y [outputs][ld]; the first `points` are
- * trained on, the next `heldout` judge. */
+ * trained on, the next `heldout` judge; where none are held out, those trained on do. */
 typedef struct rg_points {
   int inputs, outputs;
   int64_t points, heldout, ld;

@@ -73,7 +73,7 @@ static void test_least_squares(void **state) {
     for (int j = 0; j + 1 < COLUMNS; j++) sum += a[j * ROWS + i] * (j - 7);
     a[(COLUMNS - 1) * ROWS + i] = sum;
   }
-  double *r = reduce(ctx, ROWS, COLUMNS, a, ROWS), x[COLUMNS];
+  double *r = reduce(ctx, ROWS, COLUMNS, a, ROWS), x[COLUMNS] = {0};
   for (int j = COLUMNS - 2; j >= 0; j--) {
     double sum = r[(COLUMNS - 1) * COLUMNS + j];
     for (int k = j + 1; k + 1 < COLUMNS; k++) sum -= r[k * COLUMNS + j] * x[k];

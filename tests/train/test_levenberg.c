@@ -54,7 +54,7 @@ static void problem_free(problem *p) {
  * apart. */
 static void stage_outputs(const rg_stage *stage, const shape *of, const double *s, int64_t stride,
                           double *y) {
-  double h[64], next[64];
+  double h[64] = {0}, next[64] = {0};
   assert_true(of->inputs <= 64 && stage->layer[0].width <= 64);
   for (int j = 0; j < of->inputs; j++) h[j] = s[j * stride];
   for (int l = 0; l < stage->layer_count; l++) {
@@ -351,7 +351,7 @@ static void test_errors(void **state) {
                RUNG_E_ARGUMENT, "0 points");
   rung_clear_error(ctx);
   p.data.points = of.points;
-  p.stage->layer[0].weight[0] = NAN;
+  if (p.stage) p.stage->layer[0].weight[0] = NAN;
   assert_error(ctx, rg_levenberg(fit_of(&p), &p.data, &p.options, p.stage, &rms, NULL),
                RUNG_E_NUMERIC, "not finite");
   problem_free(&p);
