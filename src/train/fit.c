@@ -314,6 +314,10 @@ static rung_status train_stages(loop *l, int replace, rung_stop *stop) {
   for (bool kept = true; !done(l, stop);) {
     update_target(f);
     l->begun = rg_seconds();
+    if (rg_fit_tick(f, "looking at the residual", 0) && f->model->stage_count > 0) {
+      *stop = f->stop;
+      break;
+    }
     rg_stage *stage = NULL;
     RG_TRY(propose(f, &stage));
     int place = replace >= 0 ? replace : f->model->stage_count;

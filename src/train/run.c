@@ -22,7 +22,8 @@ typedef struct run {
   rung_source *source;
   rung_model *base; /* the model to extend, or NULL */
   rg_state state;   /* as saved last; its model and events are not kept */
-  bool begun;       /* the folder holds a state */
+  bool begun;       /* the folder holds a state ... */
+  bool kept;        /* ... with a stage that was kept in this process */
 } run;
 
 /* ---- what is fitted ---- */
@@ -124,7 +125,10 @@ static rung_status keep(run *r, rg_fit *f, rg_carried carried, int index,
                         const rung_stage_info *stage, rg_text *events) {
   rg_event_stage(events, index, stage, true);
   RG_TRY(rg_event_model(events, f, index));
-  return f->stopped ? rg_folder_log(&r->folder, events) : save(r, f, carried, events, f->model);
+  if (f->stopped) return rg_folder_log(&r->folder, events);
+  RG_TRY(save(r, f, carried, events, f->model));
+  r->kept = true;
+  return RUNG_OK;
 }
 
 static rung_status watch(void *user, rg_fit *f, int index, const rung_stage_info *stage) {
@@ -171,22 +175,9 @@ static rung_status finish(run *r, const rung_model *model, const rung_fit_result
 }
 
 /* A new run that came to nothing leaves nothing behind. */
-static void clean_up(run *r, bool resumed, rung_status status) {
-  bool kept = false;
-  rg_state saved;
-  if (!r->folder.path || r->folder.log_file < 0 || resumed || status == RUNG_OK ||
-      status == RUNG_E_CANCELLED)
-    return;
-  rung_status first = r->ctx->status;
-  char message[sizeof r->ctx->message];
-  memcpy(message, r->ctx->message, sizeof message);
-  if (rg_state_read(r->ctx, r->folder.state, &saved) == RUNG_OK) {
-    kept = saved.model != NULL;
-    rg_state_free(r->ctx, &saved);
-  }
-  if (!kept) rg_folder_remove(&r->folder);
-  r->ctx->status = first;
-  memcpy(r->ctx->message, message, sizeof message);
+static void clean_up(run *r, rung_status status) {
+  if (r->folder.log_file < 0 || r->kept || status == RUNG_OK || status == RUNG_E_CANCELLED) return;
+  rg_folder_remove(&r->folder);
 }
 
 static rung_status train(run *r, const rung_model *start, const rg_carried *carried,
@@ -231,7 +222,7 @@ rung_status rung_run(rung_context *ctx, const rung_recipe *recipe, const char *f
   rung_status status = rg_folder_check_new(&r.folder);
   if (status == RUNG_OK) status = open_data(&r);
   if (status == RUNG_OK) status = train(&r, r.base, NULL, progress, user, &model, &told);
-  clean_up(&r, false, status);
+  clean_up(&r, status);
   close_run(&r);
   return give(status, model, &told, out, result);
 }
