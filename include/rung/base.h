@@ -186,7 +186,8 @@ RUNG_API rung_status rung_dd_parse(const char *text, const char **end, rung_dd *
  * Writes `x` with `digits` significant digits (1..40, correctly rounded) and a final 0 character,
  * in the shorter of fixed and exponent notation as printf's %g. 34 digits give back the same bits
  * where |lo| is at least a quarter of an ulp of `hi`, else the same value to 2^-108 of its size.
- * @param size bytes at `out`; 64 always suffice. @return RUNG_E_ARGUMENT where they do not.
+ * @param size bytes at `out`; 64 always suffice. @return RUNG_E_ARGUMENT (no message) where they do
+ * not, or for other numbers of digits.
  */
 RUNG_API rung_status rung_dd_format(rung_dd x, int digits, char *out, size_t size);
 
