@@ -11,6 +11,7 @@
 static void choose_counts(rg_fit *f) {
   int64_t points = f->options.points;
   if (f->problem->function) {
+    if (!points && f->options.method == RUNG_GRADIENT) points = 4801; /* as published */
     if (!points && f->inputs == 1) points = f->options.precision == RUNG_DD ? 1500 : 800;
     if (!points) points = f->inputs == 2 ? 6000 : 10000;
     f->points = points;

@@ -177,7 +177,7 @@ static void set_noise(const loop *l) {
 static rung_stop reason(const loop *l) {
   const rg_fit *f = l->f;
   if (f->stopped) return f->stop;
-  if (f->training_error < 1000 * unit_of(f->options.precision)) return RUNG_STOP_ROUNDING;
+  if (f->heldout_error < 1000 * unit_of(f->options.precision)) return RUNG_STOP_ROUNDING;
   if (f->refused) return RUNG_STOP_MEMORY;
   return looks_like_noise(f) ? RUNG_STOP_NOISE : RUNG_STOP_HELDOUT;
 }
@@ -190,7 +190,7 @@ static bool done(loop *l, rung_stop *stop) {
   double floor = unit_of(f->options.precision) * largest_target(f);
   if (f->options.target_error > 0 && f->heldout_error <= f->options.target_error)
     *stop = RUNG_STOP_TARGET;
-  else if (f->training_error * f->size <= 0.25 * floor)
+  else if (f->heldout_error * f->size <= 0.25 * floor)
     *stop = RUNG_STOP_ROUNDING;
   else if (f->options.stages > 0 && stages >= f->options.stages)
     *stop = RUNG_STOP_STAGES;
