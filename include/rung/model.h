@@ -64,7 +64,7 @@ typedef struct rung_stage_info {
   double heldout_error;  /**< The same on held-out points. */
   int64_t parameters;    /**< Trained numbers. */
   int64_t points;        /**< Training points. */
-  double seconds;        /**< Time it took. */
+  double seconds;        /**< Time it took; 0 where the model came from a file. */
 } rung_stage_info;
 
 /** Fills `out` for stage 0..stages-1. @return RUNG_E_ARGUMENT for another number */

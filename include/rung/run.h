@@ -15,6 +15,7 @@ extern "C" {
 #define RUNG_RUN_RECIPE "recipe.yaml" /**< In a run's folder: what was asked for. */
 #define RUNG_RUN_LOG "log.jsonl"      /**< In a run's folder: events, one JSON object a line. */
 #define RUNG_RUN_MODEL "model.safetensors" /**< In a run's folder: the best model so far. */
+#define RUNG_RUN_STATE "state.safetensors" /**< In a run's folder: what is needed to go on. */
 #define RUNG_RUN_REPORT "report.html"      /**< In a run's folder: made by rung_run_report(). */
 
 /** What `rung fit` is asked to do. Strings belong to the recipe; change them with

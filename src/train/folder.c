@@ -10,9 +10,8 @@
 #include <unistd.h>
 
 #include "rung/run.h"
-#include "train/state.h"
 
-static const char *const names[] = {RUNG_RUN_RECIPE, RUNG_RUN_LOG, RUNG_RUN_MODEL, RG_RUN_STATE,
+static const char *const names[] = {RUNG_RUN_RECIPE, RUNG_RUN_LOG, RUNG_RUN_MODEL, RUNG_RUN_STATE,
                                     RUNG_RUN_REPORT};
 #define NAMES (sizeof names / sizeof *names)
 
@@ -32,7 +31,7 @@ rung_status rg_folder_init(rg_folder *folder, rung_context *ctx, const char *pat
   folder->recipe = join(folder, RUNG_RUN_RECIPE);
   folder->log = join(folder, RUNG_RUN_LOG);
   folder->model = join(folder, RUNG_RUN_MODEL);
-  folder->state = join(folder, RG_RUN_STATE);
+  folder->state = join(folder, RUNG_RUN_STATE);
   if (folder->recipe && folder->log && folder->model && folder->state) return RUNG_OK;
   rg_folder_free(folder);
   return RUNG_E_MEMORY;

@@ -4,8 +4,6 @@
 
 #include "train/train.h"
 
-#define RG_RUN_STATE "state.safetensors"
-
 typedef struct rg_state {
   bool finished;         /* nothing is left to do; `result` holds, the rest is empty */
   uint64_t recipe, data; /* hashes of what the run was started with */
