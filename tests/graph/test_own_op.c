@@ -83,7 +83,7 @@ static void an_own_op_computes(void **state) {
   rung_graph *g = new_graph(ctx, &x);
   rung_node twice = rung_mul(g, x, rung_constant(g, 2));
   rung_node y = rung_neg(g, rung_apply(g, &running_sum, 1, &twice, NULL));
-  double in[N] = {1, 2, 3, 4, 5, 6}, out[N];
+  double in[N] = {1, 2, 3, 4, 5, 6}, out[N] = {0};
   assert_ok(ctx, compile_and_run(ctx, g, x, y, in, out));
   for (int i = 0; i < N; i++) assert_true(out[i] == -(i + 1) * (i + 2));
   rung_graph_destroy(g);
@@ -96,7 +96,7 @@ static void pieces_have_their_scratch(void **state) {
     rung_node x;
     rung_graph *g = new_graph(ctx, &x);
     assert_ok(ctx, rung_set_threads(ctx, threads));
-    double in[N] = {10, 10, 10, 10, 10, 10}, out[N];
+    double in[N] = {10, 10, 10, 10, 10, 10}, out[N] = {0};
     assert_ok(ctx, compile_and_run(ctx, g, x, rung_apply(g, &thirds, 1, &x, &attr), in, out));
     for (int i = 0; i < N; i++) assert_true(out[i] == 10 + i % 3);
     rung_graph_destroy(g);
@@ -113,7 +113,7 @@ static void refusals_have_their_messages(void **state) {
   assert_string_equal(rung_error(ctx), "running_sum: expected a vector, found 2 dimensions");
 
   rung_node y = rung_apply(g, &running_sum, 1, &x, NULL), sum = rung_sum(g, y, 1, 0);
-  double in[N] = {1, 1, 1, -1, 1, 1}, out[N];
+  double in[N] = {1, 1, 1, -1, 1, 1}, out[N] = {0};
   assert_error(ctx, compile_and_run(ctx, g, x, y, in, out), RUNG_E_DATA, "running_sum");
 
   const rung_status unsupported = RUNG_E_UNSUPPORTED;
