@@ -168,6 +168,13 @@ typedef void (*rung_log_fn)(void *user, const char *line);
  * The library itself never prints. */
 RUNG_API void rung_set_log(rung_context *ctx, rung_log_fn log, void *user);
 
+/** Memory from the context's allocator, aligned to 64 bytes, not set to anything, for example a
+ * program's workspace; release it with rung_free(). */
+RUNG_API rung_status rung_alloc(rung_context *ctx, size_t bytes, void **out);
+
+/** Releases memory that the library handed out through this context. NULL is allowed. */
+RUNG_API void rung_free(rung_context *ctx, void *memory);
+
 /** Bytes that the library holds through this context now, without the context itself. */
 RUNG_API size_t rung_memory_now(const rung_context *ctx);
 

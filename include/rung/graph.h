@@ -258,11 +258,6 @@ RUNG_API int rung_program_steps(const rung_program *program);
 RUNG_API rung_status rung_program_run(const rung_program *program, rung_context *ctx,
                                       void *workspace, const void *const *inputs,
                                       void *const *outputs);
-/** Memory for a workspace from the context, aligned to 64, not set to anything; release it with
- * rung_free(). */
-RUNG_API rung_status rung_alloc(rung_context *ctx, size_t bytes, void **out);
-/** Releases memory that the library handed out through this context. NULL is allowed. */
-RUNG_API void rung_free(rung_context *ctx, void *memory);
 /** @} */
 
 #ifdef __cplusplus

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "base/base.h"
-#include "rung/graph.h"
 
 /* Stands right before the aligned bytes. */
 typedef struct block_header {

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rung/graph.h"
 #include "rung/run.h"
 #include "study/log.h"
 #include "study/page.h"

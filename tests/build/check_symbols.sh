@@ -1,6 +1,6 @@
 #!/bin/sh
-# check_symbols.sh LIBRARY: the shared library shows functions that a public header declares and
-# nothing else.
+# check_symbols.sh LIBRARY: the shared library shows the functions that a public header declares, all
+# of them and nothing else.
 set -eu
 shown=$(nm -D --defined-only "$1" | awk '{print $3}' | sort)
 strange=$(printf '%s\n' "$shown" | grep -v '^rung_' || true)
@@ -16,6 +16,13 @@ undeclared=$(for name in $shown; do
 done)
 if [ -n "$undeclared" ]; then
   echo "in the library, but declared in no public header:" $undeclared
+  exit 1
+fi
+absent=$(for name in $declared; do
+  printf '%s\n' "$shown" | grep -qx "$name" || echo "$name"
+done)
+if [ -n "$absent" ]; then
+  echo "declared in a public header, but not in the library:" $absent
   exit 1
 fi
 echo "$(printf '%s\n' "$shown" | wc -l) symbols, all public"

@@ -6,7 +6,6 @@
 #include <zlib.h>
 
 #include "fail_alloc.h"
-#include "rung/graph.h"
 #include "rung/table.h"
 #include "test.h"
 

@@ -3,7 +3,6 @@
 #include <math.h>
 
 #include "fuzz.h"
-#include "rung/graph.h"
 #include "rung/table.h"
 
 static void compare(const rung_table *a, const rung_table *b) {
