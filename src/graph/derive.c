@@ -20,7 +20,27 @@ static rung_status check_shape(rung_graph *g, const char *what, rung_node have, 
                  rg_shape_text(&g->node[want].shape, a), rg_shape_text(&g->node[have].shape, b));
 }
 
-/* Zeros of a node'"'"'s shape. */
+/* Walks tell their own failures by the context's status. An error that was there before is set aside
+ * for so long, and is still the last error where the walk succeeds. */
+typedef struct earlier_error {
+  rung_status status;
+  char first; /* of the message, where clearing writes */
+} earlier_error;
+
+static earlier_error set_error_aside(rung_context *ctx) {
+  earlier_error earlier = {ctx->status, ctx->message[0]};
+  rung_clear_error(ctx);
+  return earlier;
+}
+
+static rung_status end_with(rung_context *ctx, rung_status status, earlier_error earlier) {
+  if (status != RUNG_OK) return status;
+  ctx->status = earlier.status;
+  ctx->message[0] = earlier.first;
+  return RUNG_OK;
+}
+
+/* Zeros of a node's shape. */
 static rung_node zeros_like(rung_graph *g, rung_node node) {
   rung_shape shape = g->node[node].shape;
   return rung_broadcast(g, rung_constant(g, 0), shape.rank, shape.dim);
@@ -50,7 +70,7 @@ static void walk_end(walk *w) {
   rg_free(w->ctx, w->value);
 }
 
-/* What `cotangent` of `node` gives operand `which`, in the operand'"'"'s shape. */
+/* What `cotangent` of `node` gives operand `which`, in the operand's shape. */
 static rung_node pull_back(rung_graph *g, rung_node node, int which, rung_node cotangent) {
   const rung_op *op = g->node[node].op;
   if (!op->elementwise)
@@ -90,7 +110,7 @@ rung_status rung_gradient(rung_graph *g, rung_node y, rung_node cotangent, int c
                           const rung_node *x, rung_node *out) {
   RG_TRY(check_nodes(g, "gradient", 1, &y));
   RG_TRY(check_nodes(g, "gradient", count, x));
-  rung_clear_error(g->ctx);
+  earlier_error earlier = set_error_aside(g->ctx);
   if (cotangent == RUNG_NONE) {
     if (rung_shape_count(&g->node[y].shape) != 1)
       return rg_fail(g->ctx, RUNG_E_SHAPE, "gradient: a value that is no scalar needs a cotangent");
@@ -103,7 +123,7 @@ rung_status rung_gradient(rung_graph *g, rung_node y, rung_node cotangent, int c
   rung_status status = walk_begin(&w, g);
   if (status == RUNG_OK) status = reverse_walk(g, &w, y, cotangent, count, x, out);
   walk_end(&w);
-  return status;
+  return end_with(g->ctx, status, earlier);
 }
 
 /* The tangent of `node` as its operand `which` changes by `tangent`. */
@@ -144,13 +164,13 @@ rung_status rung_jvp(rung_graph *g, int count_x, const rung_node *x, const rung_
   RG_TRY(check_nodes(g, "jvp", count_x, x));
   RG_TRY(check_nodes(g, "jvp", count_x, tangent));
   RG_TRY(check_nodes(g, "jvp", count_y, y));
-  rung_clear_error(g->ctx);
+  earlier_error earlier = set_error_aside(g->ctx);
   for (int i = 0; i < count_x; i++) RG_TRY(check_shape(g, "jvp: tangent", tangent[i], x[i]));
   walk w;
   rung_status status = walk_begin(&w, g);
   if (status == RUNG_OK) status = forward_walk(g, &w, count_x, x, tangent, count_y, y, out);
   walk_end(&w);
-  return status;
+  return end_with(g->ctx, status, earlier);
 }
 
 /* A mapped operand of an elementwise node: its own dimensions stay aligned at the end. */
@@ -228,13 +248,13 @@ rung_status rung_map(rung_graph *g, int count, const rung_node *sample, const ru
   RG_TRY(check_nodes(g, "map", count, sample));
   RG_TRY(check_nodes(g, "map", count, batch));
   RG_TRY(check_nodes(g, "map", count_y, y));
-  rung_clear_error(g->ctx);
+  earlier_error earlier = set_error_aside(g->ctx);
   RG_TRY(check_batches(g, count, sample, batch));
   walk w;
   rung_status status = walk_begin(&w, g);
   if (status == RUNG_OK) status = map_walk(g, &w, count, sample, batch, count_y, y, out);
   walk_end(&w);
-  return status;
+  return end_with(g->ctx, status, earlier);
 }
 
 static rung_status substitute_walk(rung_graph *g, walk *w, int count, const rung_node *from,
@@ -262,11 +282,11 @@ rung_status rung_substitute(rung_graph *g, int count, const rung_node *from, con
   RG_TRY(check_nodes(g, "substitute", count, from));
   RG_TRY(check_nodes(g, "substitute", count, to));
   RG_TRY(check_nodes(g, "substitute", count_y, y));
-  rung_clear_error(g->ctx);
+  earlier_error earlier = set_error_aside(g->ctx);
   for (int i = 0; i < count; i++) RG_TRY(check_shape(g, "substitute", to[i], from[i]));
   walk w;
   rung_status status = walk_begin(&w, g);
   if (status == RUNG_OK) status = substitute_walk(g, &w, count, from, to, count_y, y, out);
   walk_end(&w);
-  return status;
+  return end_with(g->ctx, status, earlier);
 }

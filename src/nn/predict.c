@@ -136,6 +136,7 @@ static rung_status allocate(rung_predictor *p, rung_context *ctx) {
 rung_status rung_predictor_create(const rung_model *model, rung_context *ctx, int count,
                                   const rung_quantity *quantity, rung_predictor **out) {
   *out = NULL;
+  if (count < 0) return rg_fail(ctx, RUNG_E_ARGUMENT, "predictor: %d quantities", count);
   if (count == 0) quantity = NULL;
   RG_TRY(check_quantities(model, ctx, count, quantity));
   rung_predictor *p = rg_calloc(ctx, 1, sizeof *p);
