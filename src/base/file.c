@@ -33,7 +33,7 @@ static rung_status read_all(rung_context *ctx, gzFile file, const char *path, si
     if (got < 0) {
       int code;
       const char *why = gzerror(file, &code);
-      rg_fail(ctx, RUNG_E_IO, "%s: cannot be read: %s", path,
+      rg_fail(ctx, code == Z_MEM_ERROR ? RUNG_E_MEMORY : RUNG_E_IO, "%s: cannot be read: %s", path,
               code == Z_ERRNO ? strerror(errno) : why);
       break;
     }
@@ -71,8 +71,8 @@ rung_status rg_read_file(rung_context *ctx, const char *path, size_t limit, char
   errno = 0;
   gzFile file = gzopen(path, "rb"); /* reads plain files as they are */
   if (!file)
-    return rg_fail(ctx, errno ? RUNG_E_IO : RUNG_E_MEMORY, "%s: cannot be opened: %s", path,
-                   errno ? strerror(errno) : "out of memory");
+    return rg_fail(ctx, errno && errno != ENOMEM ? RUNG_E_IO : RUNG_E_MEMORY,
+                   "%s: cannot be opened: %s", path, errno ? strerror(errno) : "out of memory");
   rung_status status = read_all(ctx, file, path, limit, out, length);
   gzclose(file);
   return status;

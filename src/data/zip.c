@@ -104,25 +104,29 @@ rung_status rg_zip_next(rg_zip *zip, rg_zip_entry *out) {
   return RUNG_OK;
 }
 
-/* zlib takes its memory from malloc: about 40 KB, which the context does not count. */
-static bool inflate_to(const rg_zip_entry *entry, unsigned char *out, size_t want) {
+/* zlib takes its memory from malloc: about 40 KB, which the context does not count. *good tells
+ * whether the data are sound. */
+static rung_status inflate_to(rung_context *ctx, const rg_zip_entry *entry, unsigned char *out,
+                              size_t want, bool *good) {
   z_stream stream = {0};
   unsigned char surplus = 0;
-  if (inflateInit2(&stream, -MAX_WBITS) != Z_OK) return false;
+  if (inflateInit2(&stream, -MAX_WBITS) != Z_OK) return rg_fail_memory(ctx, 0);
   stream.next_in = (z_const Bytef *)entry->packed;
   stream.avail_in = (uInt)entry->packed_length;
   stream.next_out = want ? out : &surplus;
   stream.avail_out = (uInt)want;
   int code = inflate(&stream, Z_SYNC_FLUSH);
-  bool done = stream.avail_out == 0;
+  bool lacking = code == Z_MEM_ERROR, done = stream.avail_out == 0;
   if (done && want == entry->length && code != Z_STREAM_END) {
     stream.next_out = &surplus;
     stream.avail_out = 1;
     code = inflate(&stream, Z_SYNC_FLUSH);
+    lacking = lacking || code == Z_MEM_ERROR;
     done = code == Z_STREAM_END && stream.avail_out == 1;
   }
   inflateEnd(&stream);
-  return done;
+  *good = done;
+  return lacking ? rg_fail_memory(ctx, 0) : RUNG_OK;
 }
 
 rung_status rg_zip_unpack(const rg_zip *zip, const rg_zip_entry *entry, size_t want,
@@ -132,10 +136,15 @@ rung_status rg_zip_unpack(const rg_zip *zip, const rg_zip_entry *entry, size_t w
   if (!bytes) return RUNG_E_MEMORY;
   char quoted[RG_QUOTED];
   bool good = true;
+  rung_status status = RUNG_OK;
   if (entry->deflated)
-    good = inflate_to(entry, bytes, want);
+    status = inflate_to(zip->ctx, entry, bytes, want, &good);
   else
     memcpy(bytes, entry->packed, want);
+  if (status != RUNG_OK) {
+    rg_free(zip->ctx, bytes);
+    return status;
+  }
   if (good && want == entry->length) good = crc32(0, bytes, (uInt)want) == entry->crc;
   if (!good) {
     rg_free(zip->ctx, bytes);

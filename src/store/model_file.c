@@ -1,4 +1,5 @@
 /* A model as a safetensors file; docs/model-file.md describes it. */
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -294,7 +295,9 @@ static rung_status take_names(const loader *l, const char *key, cJSON **json, co
                               int *count) {
   const char *text;
   RG_TRY(rg_tensors_get_text(l->set, key, &text));
+  errno = 0;
   *json = cJSON_Parse(text);
+  if (!*json && errno == ENOMEM) return rg_fail_memory(l->ctx, strlen(text));
   *count = cJSON_IsArray(*json) ? cJSON_GetArraySize(*json) : 0;
   if (*count < 1 || *count > RG_MODEL_MAX_COLUMNS)
     return bad_text(l, key, "a JSON list of names", text);

@@ -1,4 +1,5 @@
 /* Reading a safetensors file: nothing in it is believed before it is checked against the length. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -159,8 +160,10 @@ static rung_status read_entries(const reader *r, const cJSON *root, rg_tensors *
 
 static rung_status parse_header(const reader *r, const char *text, size_t length, cJSON **out) {
   const char *end = text;
+  errno = 0; /* the only way to tell lack of memory, which cJSON takes from malloc */
   cJSON *root = cJSON_ParseWithLengthOpts(text, length, &end, 0);
   *out = NULL;
+  if (!root && errno == ENOMEM) return rg_fail_memory(r->ctx, length);
   if (!root)
     return rg_fail(r->ctx, RUNG_E_FORMAT,
                    "%s: the header is not valid JSON at byte %zu of the file", r->name,
