@@ -258,8 +258,7 @@ static rung_node fold(rung_graph *g, const rung_op *op, int operands, const rung
 
 rung_node rung_apply(rung_graph *g, const rung_op *op, int operands, const rung_node *in,
                      const rung_attributes *attr) {
-  static const rung_attributes none;
-  if (!attr) attr = &none;
+  const rung_attributes own = attr ? *attr : (rung_attributes){0}; /* it may be a node's */
   if (operands < 1 || operands > RUNG_MAX_OPERANDS ||
       (op->operands >= 0 && op->operands != operands))
     return rung_node_fail(g, RUNG_E_ARGUMENT, "%s: expected %d operands, found %d", op->name,
@@ -272,11 +271,11 @@ rung_node rung_apply(rung_graph *g, const rung_op *op, int operands, const rung_
                             op->name, i);
     in_shape[i] = g->node[in[i]].shape;
   }
-  rung_status status = op->shape ? op->shape(g->ctx, operands, in_shape, attr, &out_shape)
+  rung_status status = op->shape ? op->shape(g->ctx, operands, in_shape, &own, &out_shape)
                                  : elementwise_shape(g, op, operands, in_shape, &out_shape);
   if (status != RUNG_OK) return RUNG_NONE;
-  rung_node folded = fold(g, op, operands, in, attr);
-  return folded != RUNG_NONE ? folded : intern(g, op, operands, in, attr, &out_shape);
+  rung_node folded = fold(g, op, operands, in, &own);
+  return folded != RUNG_NONE ? folded : intern(g, op, operands, in, &own, &out_shape);
 }
 
 rung_node rg_apply_like(rung_graph *g, rung_node node, const rung_node *in) {
@@ -286,13 +285,13 @@ rung_node rg_apply_like(rung_graph *g, rung_node node, const rung_node *in) {
 
 rung_node rg_sum_to_shape(rung_graph *g, rung_node node, const rung_shape *shape) {
   if (node == RUNG_NONE) return RUNG_NONE;
-  rung_shape have = g->node[node].shape;
-  if (rg_shape_equal(&have, shape)) return node;
+  rung_shape have = g->node[node].shape, want = *shape; /* a node's, perhaps: nodes may move */
+  if (rg_shape_equal(&have, &want)) return node;
   unsigned axes = 0;
-  int extra = have.rank - shape->rank;
+  int extra = have.rank - want.rank;
   for (int i = 0; i < have.rank; i++)
-    if (i < extra || (shape->dim[i - extra] == 1 && have.dim[i] > 1)) axes |= 1u << i;
-  return rung_reshape(g, rung_sum(g, node, axes, 1), shape->rank, shape->dim);
+    if (i < extra || (want.dim[i - extra] == 1 && have.dim[i] > 1)) axes |= 1u << i;
+  return rung_reshape(g, rung_sum(g, node, axes, 1), want.rank, want.dim);
 }
 
 void rg_mark_needed(const rung_graph *g, int count, const rung_node *y, bool *need) {
