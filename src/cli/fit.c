@@ -49,7 +49,7 @@ static const cli_option options[] = {
     {"memory", 0, false, CLI_TEXT, "SIZE", NULL, "use at most this much memory, for example 200MB",
      "no limit", "memory"},
     {"seed", 0, false, CLI_WHOLE, "N", NULL, "start of the random numbers", "1", "seed"},
-    {"heldout", 0, false, CLI_NUMBER, "F", NULL, "share of a table's points to hold out", "0.15",
+    {"heldout", 0, false, CLI_NUMBER, "F", NULL, "share of a table's points to hold out", "0.1",
      "heldout"},
     {"points", 0, false, CLI_WHOLE, "N", NULL, "points to sample from a function", "chosen",
      "points"},

@@ -31,7 +31,7 @@ const rg_recipe_key rg_recipe_keys[] = {
     {"memory", RG_RECIPE_SIZE, "0", 0, MOST_BYTES, NULL,
      "bytes allowed (also 200MB, 1GiB); 0: no limit"},
     {"seed", RG_RECIPE_WHOLE, "1", 0, 18446744073709551615.0, NULL, "start of the random numbers"},
-    {"heldout", RG_RECIPE_NUMBER, "0.15", 0.02, 0.5, NULL,
+    {"heldout", RG_RECIPE_NUMBER, "0.1", 0.02, 0.5, NULL,
      "share of the table's points that are held out"},
     {"points", RG_RECIPE_WHOLE, "0", 0, 1e10, NULL,
      "points to sample from the function; 0: chosen"},

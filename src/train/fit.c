@@ -359,12 +359,12 @@ static rung_status check_start(rung_context *ctx, const rung_model *start, const
     return rg_fail(ctx, RUNG_E_ARGUMENT,
                    "extend: the model has %d inputs and %d outputs, the data %d and %d",
                    start->inputs, start->outputs, p->inputs, p->outputs);
+  if (o->replace < -1 || o->replace >= start->stage_count)
+    return rg_fail(ctx, RUNG_E_ARGUMENT, "extend: stage %d to replace, but the model has %d",
+                   o->replace, start->stage_count);
   if (start->dtype != o->precision)
     return rg_fail(ctx, RUNG_E_ARGUMENT, "extend: the model is in %s precision, the options say %s",
                    rung_dtype_name(start->dtype), rung_dtype_name(o->precision));
-  if (o->replace >= start->stage_count)
-    return rg_fail(ctx, RUNG_E_ARGUMENT, "extend: stage %d to replace, but the model has %d",
-                   o->replace, start->stage_count);
   return RUNG_OK;
 }
 
@@ -405,6 +405,17 @@ static void carry_on(rg_fit *f, const rg_carried *carried) {
   f->held_after = rung_memory_now(f->ctx);
 }
 
+/* No better stage was found for the one to replace: the model stays as it was. */
+static rung_status restore(rg_fit *f, const rung_model *start) {
+  rung_model_destroy(f->model);
+  f->model = NULL;
+  RG_TRY(rung_model_copy(start, f->ctx, &f->model));
+  RG_TRY(update_residual(f));
+  update_errors(f);
+  if (!f->heldout) f->heldout_error = start->stage[start->stage_count - 1].heldout_error;
+  return RUNG_OK;
+}
+
 static rung_status run_loop(rg_fit *f, const rung_model *start, const rg_carried *carried,
                             rg_stage_watch watch, void *user, rung_fit_result *result) {
   RG_TRY(rg_fit_data(f, start));
@@ -424,6 +435,7 @@ static rung_status run_loop(rg_fit *f, const rung_model *start, const rg_carried
   if (watch) RG_TRY(watch(user, f, f->model->stage_count, NULL));
   rung_stop stop = RUNG_STOP_STAGES;
   RG_TRY(train_stages(&l, f->options.replace, &stop));
+  if (f->options.replace >= 0 && !f->replaced) RG_TRY(restore(f, start));
   if (stop == RUNG_STOP_NOISE) set_noise(&l);
   if (result) fill_result(f, stop, result);
   return RUNG_OK;
@@ -439,6 +451,8 @@ rung_status rg_fit_loop(rung_context *ctx, const rung_model *start, const rg_car
   rung_clear_error(ctx);
   RG_TRY(check_options(ctx, options, problem));
   if (start) RG_TRY(check_start(ctx, start, problem, options));
+  if (!start && options->replace >= 0)
+    return rg_fail(ctx, RUNG_E_ARGUMENT, "fit: replace: there is no model to extend");
   rg_fit f = {.ctx = ctx,
               .problem = problem,
               .options = *options,

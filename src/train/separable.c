@@ -355,7 +355,7 @@ static bool is_lattice(const rg_stage *stage) {
 /* Features first; a trained network where they do not reach rounding. */
 static rung_status search_all(rg_search *s, rg_stage **out) {
   rg_fit *f = s->f;
-  bool first = f->model->stage_count == 0;
+  bool first = f->model->stage_count == 0; /* a first stage is wanted in any case */
   RG_TRY(climb_orders(s, f->options.precision == RUNG_DD && f->inputs == 1 ? 2 : 3));
   bool good = s->best.features &&
               (s->best.choice.score < 1e4 * s->unit || s->best.choice.score < s->enough);
@@ -368,8 +368,8 @@ static rung_status search_all(rg_search *s, rg_stage **out) {
 rung_status rg_separable_stage(rg_fit *f, rg_stage **out) {
   *out = NULL;
   rg_blas_single_thread();
-  const rg_stage *before =
-      f->model->stage_count > 0 ? &f->model->stage[f->model->stage_count - 1] : NULL;
+  int place = f->options.replace >= 0 ? f->options.replace : f->model->stage_count;
+  const rg_stage *before = place > 0 ? &f->model->stage[place - 1] : NULL;
   rg_search s;
   rung_status status = begin(&s, f);
   if (status != RUNG_OK) {

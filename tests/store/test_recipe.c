@@ -22,7 +22,7 @@ static void defaults_are_those_of_the_options(void **state) {
   assert_int_equal(o.stages, 0);
   assert_int_equal(o.seed, 1);
   assert_int_equal(o.replace, -1);
-  assert_true(o.heldout == 0.15 && o.time == 0 && o.memory == 0 && o.target_error == 0);
+  assert_true(o.heldout == 0.1 && o.time == 0 && o.memory == 0 && o.target_error == 0);
   rung_recipe_destroy(r);
 }
 

@@ -241,11 +241,40 @@ static void extending_keeps_earlier_stages(void **state) {
   assert_ok(ctx, rung_extend(ctx, longer, &problem, &options, &replaced, &result));
   assert_int_equal(rung_model_stages(replaced), 3);
   for (int k = 0; k < 2; k++) assert_true(same_stage(&longer->stage[k], &replaced->stage[k], 1));
+  assert_true(result.heldout_error < 1e-3 * short_one->stage[1].heldout_error);
   assert_ok(ctx, rung_model_drop_stage(replaced, ctx, 2));
   assert_int_equal(rung_model_stages(replaced), 2);
   rung_model_destroy(short_one);
   rung_model_destroy(longer);
   rung_model_destroy(replaced);
+}
+
+/* What the first stage leaves of this is noise, which no stage can fit. */
+static rung_status noisy_wave(void *user, rung_context *ctx, rung_dtype dtype, int64_t points,
+                              const void *x, void *y) {
+  RG_TRY(wave(user, ctx, dtype, points, x, y));
+  for (int64_t i = 0; i < points; i++)
+    ((double *)y)[i] += 1e-3 * (rg_uniform(3, 3, (uint64_t)i) - 0.5);
+  return RUNG_OK;
+}
+
+static void a_stage_without_a_better_one_stays(void **state) {
+  rung_context *ctx = *state;
+  rung_problem problem = wave_problem();
+  rung_fit_options options = rung_fit_options_default();
+  options.stages = 2;
+  rung_model *model, *same;
+  assert_ok(ctx, rung_fit(ctx, &problem, &options, &model, NULL));
+  assert_int_equal(rung_model_stages(model), 2);
+  problem.function = noisy_wave;
+  options.replace = 1;
+  assert_ok(ctx, rung_extend(ctx, model, &problem, &options, &same, NULL));
+  assert_int_equal(rung_model_stages(same), 2);
+  for (int k = 0; k < 2; k++) assert_true(same_stage(&model->stage[k], &same->stage[k], 1));
+  rung_model_destroy(model);
+  rung_model_destroy(same);
+  options.replace = 5;
+  assert_error(ctx, rung_fit(ctx, &problem, &options, &model, NULL), RUNG_E_ARGUMENT, "replace");
 }
 
 static int stop_after_a_stage(void *user, const rung_progress *progress) {
@@ -321,6 +350,7 @@ int main(void) {
       TEST(several_inputs_and_outputs),
       TEST(bits_do_not_depend_on_threads),
       TEST(extending_keeps_earlier_stages),
+      TEST(a_stage_without_a_better_one_stays),
       TEST(cancelling_keeps_the_best_model),
       TEST(a_memory_limit_is_kept_or_refused),
       TEST(bad_data_are_told),
