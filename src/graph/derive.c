@@ -20,8 +20,8 @@ static rung_status check_shape(rung_graph *g, const char *what, rung_node have, 
                  rg_shape_text(&g->node[want].shape, a), rg_shape_text(&g->node[have].shape, b));
 }
 
-/* Walks tell their own failures by the context's status. An error that was there before is set aside
- * for so long, and is still the last error where the walk succeeds. */
+/* Walks tell their own failures by the context's status. An error that was there before is set
+ * aside for so long, and is still the last error where the walk succeeds. */
 typedef struct earlier_error {
   rung_status status;
   char first; /* of the message, where clearing writes */

@@ -315,7 +315,7 @@ static rung_status take_names(const loader *l, const char *key, cJSON **json, co
 static rung_status make_model(loader *l, rung_dtype dtype) {
   cJSON *in = NULL, *out = NULL;
   const char **in_names = NULL, **out_names = NULL;
-  int inputs, outputs;
+  int inputs = 0, outputs = 0;
   rung_status status = take_names(l, "inputs", &in, &in_names, &inputs);
   if (status == RUNG_OK) status = take_names(l, "outputs", &out, &out_names, &outputs);
   if (status == RUNG_OK)
