@@ -186,9 +186,10 @@ static void list_beside(const fit_case *c, beside out[8]) {
 
 static void print_outcome(const char *name, fit_measure measure, const outcome *o) {
   if (o->done)
-    printf("  %-22s %10.2e %10.4g  %s\n", name, o->value[measure], o->cost.wall, o->cost.note);
+    printf("  %-22s %10.2e %10.3g %10.3g  %s\n", name, o->value[measure], o->cost.wall, o->cost.cpu,
+           o->cost.note);
   else
-    printf("  %-22s %10s %10s  %s\n", name, "-", "-", o->cost.note);
+    printf("  %-22s %10s %10s %10s  %s\n", name, "-", "-", "-", o->cost.note);
   fflush(stdout);
 }
 
@@ -197,19 +198,19 @@ static void print_beside(rung_context *ctx, const fit_case *c, const outcome *ru
   fit_measure measure = c->figure[0].measure == FIT_RIDGE ? FIT_RMS : c->figure[0].measure;
   beside list[8];
   list_beside(c, list);
-  printf("  %-22s %10s %10s\n", "beside it, seed 1", "error", "seconds");
+  printf("  %-22s %10s %10s %10s\n", "beside it, seed 1", "error", "wall s", "processor");
   print_outcome("rung", measure, rung);
   const char *best = "rung", *fastest = "rung";
-  double error = rung->value[measure], wall = rung->cost.wall;
+  double error = rung->value[measure], cpu = rung->cost.cpu;
   for (const beside *b = list; b->name; b++) {
     outcome o = evaluate(ctx, c, 1, b->method);
     print_outcome(b->name, measure, &o);
     if (!o.done) continue;
     if (o.value[measure] < error) error = o.value[measure], best = b->name;
-    if (o.cost.wall < wall) wall = o.cost.wall, fastest = b->name;
+    if (o.cost.cpu < cpu) cpu = o.cost.cpu, fastest = b->name;
   }
-  printf("  wins in %s: %s (%.2e); in time: %s (%.3g s)\n", measure_name[measure], best, error,
-         fastest, wall);
+  printf("  wins in %s: %s (%.2e); in processor time: %s (%.3g s)\n", measure_name[measure], best,
+         error, fastest, cpu);
 }
 
 static void compare_with_ridge(rung_context *ctx, const fit_case *c, uint64_t seed, outcome *o) {
