@@ -5,7 +5,7 @@
 #include "graph/program.h"
 
 /* Below this many estimated operations a step is done by the calling thread alone. */
-#define WORTH_THREADS 100000.0
+#define WORTH_THREADS 2e6
 
 typedef struct run {
   const rung_program *program;

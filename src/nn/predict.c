@@ -8,7 +8,8 @@ struct rung_predictor {
   rung_context *ctx;
   rung_dtype dtype;
   int inputs, quantities;
-  int64_t chunk; /* points of a run */
+  int64_t chunk;   /* points of a run */
+  int64_t numbers; /* of the model: a measure of a point's work */
   rung_program *program;
   int arrays;         /* of the program: x, then the parameters */
   const void **array; /* [slots][arrays]; the first is set at each run */
@@ -146,6 +147,7 @@ rung_status rung_predictor_create(const rung_model *model, rung_context *ctx, in
                         .inputs = model->inputs,
                         .quantities = count ? count : model->outputs,
                         .chunk = choose_chunk(model),
+                        .numbers = rung_model_parameters(model),
                         .slots = rung_threads(ctx)};
   rung_graph *g = NULL;
   rg_parameters parameters = {.ctx = ctx};
@@ -212,6 +214,8 @@ rung_status rung_predict(rung_predictor *p, rung_context *ctx, int64_t points, c
                          void *y) {
   if (points < 0) return rg_fail(ctx, RUNG_E_ARGUMENT, "predict: %lld points", (long long)points);
   prediction job = {p, ctx, points, x, y};
-  rg_parallel_slots(ctx, p->slots, (points + p->chunk - 1) / p->chunk, predict_chunk, &job);
+  bool worth = (double)points * (double)p->numbers > 2e6; /* else waking threads costs more */
+  rg_parallel_slots(ctx, worth ? p->slots : 1, (points + p->chunk - 1) / p->chunk, predict_chunk,
+                    &job);
   return RUNG_OK;
 }

@@ -90,6 +90,7 @@ rung_status rg_qr_reduce(rung_context *ctx, int64_t rows, int64_t columns, doubl
                  .lda = lda,
                  .workspace = workspace};
   int slots = slot_count(ctx, q.blocks);
+  if ((double)rows * (double)columns * (double)columns < 2e6) slots = 1; /* not worth a thread */
   rg_parallel_slots(ctx, slots, q.blocks, factor_block, &q);
   for (q.step = 1; q.step < q.blocks; q.step *= 2)
     rg_parallel_slots(ctx, slots, q.blocks / (2 * q.step), join_pair, &q);

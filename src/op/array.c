@@ -21,7 +21,7 @@ void rg_piece_range(const rung_call *call, int64_t total, int64_t *begin, int64_
 void rg_plan_by_count(rung_dtype dtype, const rung_shape *out, const rung_shape *in,
                       const rung_attributes *attr, int64_t *pieces, size_t *scratch) {
   (void)dtype, (void)in, (void)attr;
-  *pieces = 1 + rung_shape_count(out) / (1 << 17);
+  *pieces = 1 + rung_shape_count(out) / RG_PIECE;
   *scratch = 0;
 }
 

@@ -18,7 +18,10 @@ rg_around rg_around_axis(const rung_shape *shape, int axis);
 /* The range [*begin, *end) of `total` that piece `call->piece` of `call->pieces` does. */
 void rg_piece_range(const rung_call *call, int64_t total, int64_t *begin, int64_t *end);
 
-/* One piece for each 2^17 elements of the result. */
+/* Elements of a piece: below this, threads cost more than they bring. */
+#define RG_PIECE (1 << 18)
+
+/* One piece for each RG_PIECE elements of the result. */
 void rg_plan_by_count(rung_dtype dtype, const rung_shape *out, const rung_shape *in,
                       const rung_attributes *attr, int64_t *pieces, size_t *scratch);
 

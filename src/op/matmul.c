@@ -119,7 +119,9 @@ static cut cut_of(const rung_shape *out, const rung_shape *in, const rung_attrib
            .k = columns_of(&in[0], attr->i[TRANSPOSE_A]),
            .matrices = rung_shape_count(&lead)};
   double products = (double)c.m * (double)c.n * (double)c.k;
-  c.batches = products < 1 << 17 ? 1 + (int64_t)((1 << 17) / products) : 1;
+  /* Below some two million products (tens of microseconds) waking threads costs more than it
+   * brings. */
+  c.batches = products < 1 << 21 ? 1 + (int64_t)((1 << 21) / products) : 1;
   c.rows = c.batches > 1 || c.m < 256 ? c.m : 256;
   c.columns = c.batches > 1 || c.n < 2048 ? c.n : 1024;
   return c;

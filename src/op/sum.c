@@ -24,7 +24,7 @@ static rung_node vjp(rung_graph *g, rung_node node, int which, rung_node cotange
 static void plan(rung_dtype dtype, const rung_shape *out, const rung_shape *in,
                  const rung_attributes *attr, int64_t *pieces, size_t *scratch) {
   (void)dtype, (void)attr, (void)out;
-  *pieces = 1 + rung_shape_count(in) / (1 << 17);
+  *pieces = 1 + rung_shape_count(in) / RG_PIECE;
   *scratch = 0;
 }
 

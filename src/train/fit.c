@@ -435,7 +435,7 @@ static rung_status run_loop(rg_fit *f, const rung_model *start, const rg_carried
   if (watch) RG_TRY(watch(user, f, f->model->stage_count, NULL));
   rung_stop stop = RUNG_STOP_STAGES;
   RG_TRY(train_stages(&l, f->options.replace, &stop));
-  if (f->options.replace >= 0 && !f->replaced) RG_TRY(restore(f, start));
+  if (start && f->options.replace >= 0 && !f->replaced) RG_TRY(restore(f, start));
   if (stop == RUNG_STOP_NOISE) set_noise(&l);
   if (result) fill_result(f, stop, result);
   return RUNG_OK;

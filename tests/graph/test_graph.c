@@ -190,7 +190,7 @@ static rung_node tangled(rung_graph *g, rung_node x, rung_node w, rung_node b) {
 
 static void bits_do_not_depend_on_threads_or_instructions(void **state) {
   rung_context *ctx = *state;
-  enum { D = 5, H = 37, N = 3001 };
+  enum { D = 5, H = 37, N = 20011 };
   for (int dtype = 0; dtype < 3; dtype++) {
     rung_graph *g;
     assert_ok(ctx, rung_graph_create(ctx, &g));
