@@ -77,6 +77,9 @@ static rung_status open_log(rg_folder *folder) {
 rung_status rg_folder_make(rg_folder *folder, const char *recipe) {
   if (mkdir(folder->path, 0777) == 0)
     folder->made = true;
+  else if (errno == ENOENT)
+    return rg_fail(folder->ctx, RUNG_E_IO,
+                   "%s: cannot be made, for the folder around it does not exist", folder->path);
   else if (errno != EEXIST)
     return rg_fail(folder->ctx, RUNG_E_IO, "%s: cannot be made: %s", folder->path, strerror(errno));
   RG_TRY(rg_write_file(folder->ctx, folder->recipe, recipe, strlen(recipe)));
