@@ -331,7 +331,9 @@ static rung_status begin(rg_search *s, rg_fit *f) {
   double largest = 0;
   for (int o = 0; o < f->outputs; o++) largest = fmax(largest, f->eps[o]);
   s->enough = 0.5 * f->options.target_error * f->size / largest;
-  int64_t share = f->leave_one_out ? f->points * 2 / 3 : f->points / 2;
+  /* Chebyshev points of a function, or leave-one-out errors, bear more features a point. */
+  bool bears = f->leave_one_out || (f->problem->function && f->inputs == 1);
+  int64_t share = bears ? f->points * 2 / 3 : f->points / 2;
   s->most = share - 1 - f->inputs < MOST_FEATURES ? share - 1 - f->inputs : MOST_FEATURES;
   s->half = rg_alloc(f->ctx, (size_t)f->inputs, sizeof *s->half);
   s->nothing = rg_calloc(f->ctx, (size_t)s->judged, sizeof *s->nothing);
