@@ -5,6 +5,7 @@
 
 #include "nn/network.h"
 
+#define WIDEST 1e300    /* range of an input */
 #define FEW_POINTS 3000 /* below, errors are leave-one-out and none is held out */
 
 /* Points to sample from a function, and those to judge it by. */
@@ -118,15 +119,19 @@ static rung_status sample_function(rg_fit *f) {
   return status;
 }
 
+/* Sums of squares are taken of y / largest, so that they neither overflow nor vanish. */
 static rung_status check_targets(rg_fit *f) {
   double sum = 0;
+  f->largest = 0;
+  for (int64_t i = 0; i < f->total * f->outputs; i++)
+    f->largest = fmax(f->largest, fabs(f->y[i].hi));
   for (int o = 0; o < f->outputs; o++) {
     rung_dd first = f->y[o];
     bool constant = true;
     for (int64_t i = 0; i < f->total; i++) {
       rung_dd v = f->y[i * f->outputs + o];
       constant = constant && v.hi == first.hi && v.lo == first.lo;
-      sum += v.hi * v.hi;
+      sum += v.hi / f->largest * (v.hi / f->largest);
     }
     const char *name = name_of(f->problem->output_names, o);
     if (constant)
@@ -134,7 +139,7 @@ static rung_status check_targets(rg_fit *f) {
                      "target %s is constant (%.17g in all %lld rows): there is nothing to fit",
                      name ? name : "", first.hi, (long long)f->total);
   }
-  f->size = sqrt(sum / (double)(f->total * f->outputs));
+  f->size = sqrt(sum / (double)(f->total * f->outputs)) * f->largest;
   return RUNG_OK;
 }
 
@@ -156,6 +161,18 @@ static void choose_scale(rung_dtype dtype, double low, double high, double *cent
   *scale = exp2(-ceil(log2(reach)));
 }
 
+static rung_status check_range(rg_fit *f, const char *name, double low, double high) {
+  if (low == high)
+    return rg_fail(f->ctx, RUNG_E_DATA,
+                   "input %s is constant (%.17g in all %lld rows): leave it out of the inputs",
+                   name, low, (long long)f->total);
+  if (!(high - low <= WIDEST))
+    return rg_fail(f->ctx, RUNG_E_DATA,
+                   "input %s: expected a range no wider than %g, found %g to %g; use a larger unit",
+                   name, WIDEST, low, high);
+  return RUNG_OK;
+}
+
 static rung_status fresh_model(rg_fit *f) {
   const rung_problem *p = f->problem;
   RG_TRY(rg_model_create(f->ctx, f->options.precision, f->inputs, f->outputs, p->input_names,
@@ -171,9 +188,7 @@ static rung_status fresh_model(rg_fit *f) {
       low = p->low[j];
       high = p->high[j];
     }
-    if (high - low > 1e300)
-      return rg_fail(f->ctx, RUNG_E_DATA, "input %s: its range overflows",
-                     rung_model_input_name(f->model, j));
+    RG_TRY(check_range(f, rung_model_input_name(f->model, j), low, high));
     f->model->low[j] = low;
     f->model->high[j] = high;
     choose_scale(f->options.precision, low, high, &f->model->centre[j], &f->model->scale[j]);

@@ -92,8 +92,9 @@ static rung_status update_residual(rg_fit *f) {
 static double relative_error(const rg_fit *f, int64_t first, int64_t end) {
   double error = 0, truth = 0;
   for (int64_t i = first * f->outputs; i < end * f->outputs; i++) {
-    error += f->residual[i].hi * f->residual[i].hi;
-    truth += f->y[i].hi * f->y[i].hi;
+    double r = f->residual[i].hi / f->largest, y = f->y[i].hi / f->largest;
+    error += r * r;
+    truth += y * y;
   }
   return truth > 0 ? sqrt(error / truth) : 0;
 }
@@ -118,12 +119,6 @@ static void update_target(rg_fit *f) {
       f->target[o * f->total + i] = r.hi / f->eps[o] + r.lo / f->eps[o];
     }
   }
-}
-
-static double largest_target(const rg_fit *f) {
-  double most = 0;
-  for (int64_t i = 0; i < f->total * f->outputs; i++) most = fmax(most, fabs(f->y[i].hi));
-  return most;
 }
 
 /* The point nearest to training point i, in scaled inputs. */
@@ -169,8 +164,11 @@ typedef struct loop {
 static void set_noise(const loop *l) {
   rg_fit *f = l->f;
   double sum = 0, rest = (double)f->points - f->kept_freedom;
-  for (int64_t i = 0; i < f->points * f->outputs; i++) sum += f->residual[i].hi * f->residual[i].hi;
-  if (rest > 1) f->model->noise = sqrt(sum / (rest * f->outputs));
+  for (int64_t i = 0; i < f->points * f->outputs; i++) {
+    double r = f->residual[i].hi / f->largest;
+    sum += r * r;
+  }
+  if (rest > 1) f->model->noise = sqrt(sum / (rest * f->outputs)) * f->largest;
 }
 
 /* Why no further stage was kept. */
@@ -187,7 +185,7 @@ static bool done(loop *l, rung_stop *stop) {
   const rg_fit *f = l->f;
   int stages = f->model->stage_count;
   if (stages == 0) return false;
-  double floor = unit_of(f->options.precision) * largest_target(f);
+  double floor = unit_of(f->options.precision) * f->largest;
   if (f->options.target_error > 0 && f->heldout_error <= f->options.target_error)
     *stop = RUNG_STOP_TARGET;
   else if (f->heldout_error * f->size <= 0.25 * floor)
@@ -206,8 +204,9 @@ static void judge(rg_fit *f) {
   update_errors(f);
   if (f->heldout) return;
   double square = 0;
-  for (int o = 0; o < f->outputs; o++) square += f->eps[o] * f->eps[o] / f->outputs;
-  double told = f->score * sqrt(square) / f->size;
+  for (int o = 0; o < f->outputs; o++)
+    square += f->eps[o] / f->size * (f->eps[o] / f->size) / f->outputs;
+  double told = f->score * sqrt(square);
   f->heldout_error = isfinite(told) && told > f->training_error ? told : f->training_error;
 }
 
@@ -375,7 +374,7 @@ static void fill_result(const rg_fit *f, rung_stop stop, rung_fit_result *result
   *result = (rung_fit_result){.stop = stop,
                               .training_error = f->training_error,
                               .heldout_error = f->heldout_error,
-                              .max_error = most / largest_target(f),
+                              .max_error = most / f->largest,
                               .noise = f->model->noise,
                               .seconds = rg_seconds() - f->started,
                               .planned_bytes = f->planned,

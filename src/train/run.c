@@ -180,11 +180,18 @@ static void clean_up(run *r, rung_status status) {
   rg_folder_remove(&r->folder);
 }
 
+static void tell_note(const run *r, rung_progress_fn progress, void *user) {
+  if (!progress || !r->source->note.length) return;
+  rung_progress told = {.doing = "reading", .best_error = 1, .note = r->source->note.data};
+  (void)progress(user, &told); /* asked again before the first stage */
+}
+
 static rung_status train(run *r, const rung_model *start, const rg_carried *carried,
                          rung_progress_fn progress, void *user, rung_model **out,
                          rung_fit_result *result) {
   r->options.progress = progress;
   r->options.progress_user = user;
+  tell_note(r, progress, user);
   rung_status status =
       name_file(r, rg_fit_loop(r->ctx, start, carried, rung_source_problem(r->source), &r->options,
                                watch, r, out, result));

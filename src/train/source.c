@@ -66,6 +66,42 @@ static void add_list(rg_text *text, int count, char *const *names) {
   }
 }
 
+static void tell_left_out(rung_source *s, const char *name, double value) {
+  rg_text_printf(&s->note, "%s %.60s (%.6g)",
+                 s->note.length ? "," : "constant columns left out:", name, value);
+}
+
+/* A column that has one value in all rows says nothing about the targets. */
+static bool varies(rung_source *s, const rung_table *table, int column, rung_dd *value) {
+  int64_t rows = rung_table_rows(table), i = 1;
+  rung_table_get(table, 1, &column, RUNG_DD, value);
+  while (i < rows && value[i].hi == value[0].hi && value[i].lo == value[0].lo) i++;
+  if (i < rows) return true;
+  tell_left_out(s, rung_table_name(table, column), value[0].hi);
+  return false;
+}
+
+/* Inputs that were not named: all columns that are no target and vary. slot[i] >= 0: column i is
+ * that target. */
+static rung_status default_inputs(rung_source *s, const rung_table *table, int *slot, int targets,
+                                  int *order) {
+  int count = rung_table_columns(table), inputs = 0;
+  rung_dd *value = rg_alloc(s->ctx, (size_t)rung_table_rows(table), sizeof *value);
+  if (!value) return RUNG_E_MEMORY;
+  for (int i = 0; i < count; i++)
+    if (slot[i] < 0 && varies(s, table, i, value)) order[inputs++] = i;
+  rg_free(s->ctx, value);
+  for (int i = 0; i < count; i++)
+    if (slot[i] >= 0) order[inputs + slot[i]] = i;
+  s->problem.inputs = inputs;
+  s->problem.outputs = targets;
+  if (inputs) return rg_text_status(&s->note);
+  return rg_fail(s->ctx, RUNG_E_DATA,
+                 "%s: expected an input that varies, but all columns beside the targets are "
+                 "constant",
+                 s->file);
+}
+
 /* order[i] is the table's column of input i, then of output i - inputs. */
 static rung_status choose(rung_source *s, const rung_table *table, const columns *c, int *order) {
   rg_text wanted;
@@ -85,10 +121,7 @@ static rung_status choose(rung_source *s, const rung_table *table, const columns
   if (status == RUNG_OK && kept == count)
     status = rg_fail(s->ctx, RUNG_E_DATA, "%s: all %d columns are targets: none is left as input",
                      s->file, count);
-  for (int i = 0, input = 0; status == RUNG_OK && i < count; i++)
-    order[slot[i] < 0 ? input++ : count - kept + slot[i]] = i;
-  s->problem.inputs = count - kept;
-  s->problem.outputs = kept;
+  if (status == RUNG_OK) status = default_inputs(s, table, slot, kept, order);
   rg_free(s->ctx, slot);
   rg_text_free(&wanted);
   return status;
@@ -289,6 +322,7 @@ rung_status rung_source_open(rung_context *ctx, const rung_recipe *recipe, rung_
   rung_source *s = rg_calloc(ctx, 1, sizeof *s);
   if (!s) return RUNG_E_MEMORY;
   s->ctx = ctx;
+  rg_text_init(&s->note, ctx);
   rung_status status = rung_recipe_get(recipe, "table") ? open_table(s, recipe, options.precision)
                                                         : open_function(s, recipe);
   if (status != RUNG_OK) {
@@ -307,6 +341,7 @@ void rung_source_close(rung_source *source) {
   for (int i = 0; i < source->names; i++) rg_free(ctx, source->name[i]);
   for (int i = 0; i < 3; i++) rung_program_destroy(source->program[i]);
   rung_expression_destroy(source->expression);
+  rg_text_free(&source->note);
   rg_free(ctx, source->name);
   rg_free(ctx, source->file);
   rg_free(ctx, source->text);

@@ -17,6 +17,7 @@ struct rung_source {
   rung_expression *expression;
   rung_program *program[3]; /* by rung_dtype; compiled when first asked for */
   double *low, *high;
+  rg_text note; /* to tell the user; empty: nothing */
 };
 
 /* The rung_function of a recipe's formula; its user is the source. It knows every arithmetic. */

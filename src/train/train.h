@@ -40,6 +40,7 @@ typedef struct rg_fit {
   double freedom; /* effective number of parameters */
   double score;   /* RMS error of the target at judged points; NaN: not known */
   double size;    /* RMS of y over all points and outputs */
+  double largest; /* largest |y|; not 0 */
   double training_error, heldout_error; /* relative L2 of the model so far; 1 without stages */
   double started;                       /* rg_seconds() */
   bool stopped;                         /* the caller cancelled, or the time is up */
