@@ -10,6 +10,7 @@
 
 #define TRIES 12 /* dampings tried before a step is given up */
 #define DAMPING_LEAST 1e-16
+#define TOLERANCE 1e-3     /* of the gradient of a matrix-free step, relative to its start */
 #define MOST_COLUMNS 65536 /* of a dense problem: its triangle takes 32 GiB */
 
 rg_levenberg_options rg_levenberg_options_default(void) {
@@ -45,6 +46,7 @@ static rung_status init(rg_lm *lm, rg_fit *f, const rg_points *data,
     lm->hidden += stage->layer[l].width * (stage->layer[l].inputs + 1);
   lm->dense = lm->hidden <= options->dense_limit;
   lm->damping = options->damping;
+  lm->tolerance = TOLERANCE;
   double rows = (double)data->outputs * (double)(lm->total + lm->columns);
   if (rows > INT_MAX)
     return rg_fail(f->ctx, RUNG_E_UNSUPPORTED, "Levenberg: %g residuals, of %d that are possible",

@@ -48,8 +48,11 @@ typedef struct rg_lm {
   double *reduced, *joined; /* [n + 1] squared: R22 and q2; `joined` where there are more outputs */
   int64_t reduced_ld;
   /* Matrix-free: */
-  double *q;      /* [p][points + p]: Q of A with its ridge */
-  double *krylov; /* see levenberg_free.c */
+  double *q;        /* [p][points + p]: Q of A with its ridge */
+  double *krylov;   /* see levenberg_free.c */
+  double tolerance; /* of a step's gradient, relative to its start */
+  int rounds;       /* of the Golub-Kahan process so far in this iteration */
+  int scale_age;    /* iterations since S was computed */
 
   double objective; /* the augmented residual's norm */
   double damping;   /* lambda */

@@ -3,7 +3,12 @@
  *   min |P (r - D v)|^2 + lambda |S v|^2,   P = I - Q Q',  Q R = [A; mu sqrt(N) I],
  *
  * in y = S v, with products D v and D'u by graphs. Vectors of points have the ridge's p rows below
- * the points', one such column an output. */
+ * the points', one such column an output.
+ *
+ * The Golub-Kahan process D S^-1 V = U B does not depend on lambda: its coefficients and V are kept
+ * for the iteration, so that another lambda costs only scalars and, where it needs them, further
+ * rounds. V is orthogonalised in full; U then stays good enough by itself (Simon and Zha, SIAM J.
+ * Sci. Comput. 21, 2000). */
 #include "train/levenberg.h"
 
 #include <cblas.h>
@@ -13,34 +18,41 @@
 
 #include "num/qr.h"
 
-#define TOLERANCE 1e-8  /* of the gradient, relative to its start */
-#define ROUNDS 500      /* most iterations of LSQR */
+#define ROUNDS 100      /* most steps of the Golub-Kahan process an iteration */
+#define RENEWED 8       /* iterations for which S is kept */
 #define FACTOR_PANEL 32 /* columns of a block of reflectors; qr.h's workspace suffices */
 
 /* The arrays in lm->krylov. */
 typedef struct krylov {
-  double *b, *u, *product; /* [outputs][points + p] */
-  double *points;          /* [outputs][points] */
-  double *v, *w, *y, *t;   /* [n] */
-  double *small;           /* [p] */
+  double *u, *product;  /* [outputs][points + p] */
+  double *points;       /* [outputs][points] */
+  double *t;            /* [n] */
+  double *small;        /* [p] or [ROUNDS + 1], the larger */
+  double *v;            /* [ROUNDS + 1][n] */
+  double *alpha, *beta; /* [ROUNDS + 1]: the bidiagonal matrix B; beta[0] is |P r| */
+  double *rho, *theta;  /* [ROUNDS]: the R of [B; sqrt(lambda) I] */
+  double *z;            /* [ROUNDS]: its right side, then y = V z */
 } krylov;
 
 size_t rg_lm_free_doubles(const rg_lm *lm) {
   size_t outputs = (size_t)lm->outputs, points = (size_t)lm->points, p = (size_t)lm->columns;
-  return 3 * outputs * (points + p) + outputs * points + 4 * (size_t)lm->hidden + p;
+  size_t n = (size_t)lm->hidden, most = ROUNDS + 1, small = p > most ? p : most;
+  return 2 * outputs * (points + p) + outputs * points + n + small + most * (n + 5);
 }
 
 static krylov arrays(const rg_lm *lm) {
   int64_t tall = lm->outputs * (lm->points + lm->columns);
-  krylov k = {.b = lm->krylov};
-  k.u = k.b + tall;
+  krylov k = {.u = lm->krylov};
   k.product = k.u + tall;
   k.points = k.product + tall;
-  k.v = k.points + lm->outputs * lm->points;
-  k.w = k.v + lm->hidden;
-  k.y = k.w + lm->hidden;
-  k.t = k.y + lm->hidden;
+  k.t = k.points + lm->outputs * lm->points;
   k.small = k.t + lm->hidden;
+  k.v = k.small + (lm->columns > ROUNDS + 1 ? lm->columns : ROUNDS + 1);
+  k.alpha = k.v + (ROUNDS + 1) * lm->hidden;
+  k.beta = k.alpha + ROUNDS + 1;
+  k.rho = k.beta + ROUNDS + 1;
+  k.theta = k.rho + ROUNDS + 1;
+  k.z = k.theta + ROUNDS + 1;
   return k;
 }
 
@@ -111,21 +123,6 @@ static rung_status projected_norms(rg_lm *lm, const krylov *k) {
   return RUNG_OK;
 }
 
-rung_status rg_lm_free_prepare(rg_lm *lm, bool first) {
-  krylov k = arrays(lm);
-  int64_t p = lm->columns, rows = lm->points + p;
-  RG_TRY(factor_head(lm, k.small));
-  RG_TRY(projected_norms(lm, &k));
-  rg_lm_scaling(lm, first);
-  for (int64_t o = 0; o < lm->outputs; o++) {
-    double *b = k.b + o * rows;
-    memcpy(b, lm->error + o * lm->total, (size_t)lm->points * sizeof *b);
-    for (int64_t i = 0; i < p; i++) b[lm->points + i] = -rg_lm_ridge(lm) * lm->c[o * p + i];
-  }
-  project(lm, k.b, k.small);
-  return RUNG_OK;
-}
-
 /* Scales a vector to length 1; returns the length it had. */
 static double normalise(double *x, int64_t n) {
   double length = cblas_dnrm2((int)n, x, 1);
@@ -133,48 +130,94 @@ static double normalise(double *x, int64_t n) {
   return length;
 }
 
-/* One step of the Golub-Kahan process: u and v become the next ones. */
-static rung_status bidiagonalise(rg_lm *lm, const krylov *k, double *alpha, double *beta) {
-  int64_t tall = lm->outputs * (lm->points + lm->columns), n = lm->hidden;
-  RG_TRY(forward(lm, k, k->v, k->product));
-  cblas_daxpby((int)tall, 1, k->product, 1, -*alpha, k->u, 1);
-  *beta = normalise(k->u, tall);
-  RG_TRY(backward(lm, k, k->u, lm->step));
-  cblas_daxpby((int)n, 1, lm->step, 1, -*beta, k->v, 1);
-  *alpha = normalise(k->v, n);
+/* u, the first v, alpha and beta of the Golub-Kahan process from P r. */
+static rung_status start(rg_lm *lm, const krylov *k) {
+  int64_t p = lm->columns, rows = lm->points + p;
+  for (int64_t o = 0; o < lm->outputs; o++) {
+    double *u = k->u + o * rows;
+    memcpy(u, lm->error + o * lm->total, (size_t)lm->points * sizeof *u);
+    for (int64_t i = 0; i < p; i++) u[lm->points + i] = -rg_lm_ridge(lm) * lm->c[o * p + i];
+  }
+  project(lm, k->u, k->small);
+  k->beta[0] = normalise(k->u, lm->outputs * rows);
+  RG_TRY(backward(lm, k, k->u, k->v));
+  k->alpha[0] = normalise(k->v, lm->hidden);
+  lm->rounds = 0;
   return RUNG_OK;
 }
 
-/* LSQR, with the names of Paige and Saunders. */
-static rung_status solve(rg_lm *lm, const krylov *k) {
+rung_status rg_lm_free_prepare(rg_lm *lm, bool first) {
+  krylov k = arrays(lm);
+  RG_TRY(factor_head(lm, k.small));
+  if (first || ++lm->scale_age == RENEWED) {
+    RG_TRY(projected_norms(lm, &k));
+    rg_lm_scaling(lm, first);
+    lm->scale_age = 0;
+  }
+  return start(lm, &k);
+}
+
+/* x less its parts along the first `count` columns of V, twice: once leaves rounding errors as
+ * large as what was taken away. */
+static void orthogonalise(const rg_lm *lm, const krylov *k, int count, double *x) {
+  int n = (int)lm->hidden;
+  for (int i = 0; i < 2; i++) {
+    cblas_dgemv(CblasColMajor, CblasTrans, n, count, 1, k->v, n, x, 1, 0, k->small, 1);
+    cblas_dgemv(CblasColMajor, CblasNoTrans, n, count, -1, k->v, n, k->small, 1, 1, x, 1);
+  }
+}
+
+/* One more step of the Golub-Kahan process. */
+static rung_status bidiagonalise(rg_lm *lm, const krylov *k) {
   int64_t tall = lm->outputs * (lm->points + lm->columns), n = lm->hidden;
-  memcpy(k->u, k->b, (size_t)tall * sizeof *k->u);
-  memset(k->y, 0, (size_t)n * sizeof *k->y);
-  double beta = normalise(k->u, tall);
-  RG_TRY(backward(lm, k, k->u, k->v));
-  double alpha = normalise(k->v, n), start = alpha * beta, phibar = beta, rhobar = alpha;
-  memcpy(k->w, k->v, (size_t)n * sizeof *k->w);
-  for (int i = 0; i < ROUNDS && start > 0; i++) {
-    if (i % 16 == 15 && rg_fit_tick(lm->f, "training the hidden layers", -1)) break;
-    RG_TRY(bidiagonalise(lm, k, &alpha, &beta));
+  int i = lm->rounds++;
+  double *v = k->v + i * n, *next = v + n;
+  RG_TRY(forward(lm, k, v, k->product));
+  cblas_daxpby((int)tall, 1, k->product, 1, -k->alpha[i], k->u, 1);
+  k->beta[i + 1] = normalise(k->u, tall);
+  RG_TRY(backward(lm, k, k->u, next));
+  orthogonalise(lm, k, i + 1, next);
+  k->alpha[i + 1] = normalise(next, n);
+  return RUNG_OK;
+}
+
+/* LSQR's rotations, with the names of Paige and Saunders: R and its right side for lm->damping,
+ * until the gradient is lm->tolerance of its start. *count gets the rounds used. */
+static rung_status rotate(rg_lm *lm, const krylov *k, int *count) {
+  double phibar = k->beta[0], rhobar = k->alpha[0], begin = phibar * rhobar;
+  int i = 0;
+  while (i < ROUNDS && begin > 0) {
+    if (i == lm->rounds) {
+      if (i % 16 == 15 && rg_fit_tick(lm->f, "training the hidden layers", -1)) break;
+      RG_TRY(bidiagonalise(lm, k));
+    }
+    double alpha = k->alpha[i + 1], beta = k->beta[i + 1];
     double damped = hypot(rhobar, sqrt(lm->damping));
     phibar *= rhobar / damped;
-    double rho = hypot(damped, beta), cosine = damped / rho, sine = beta / rho;
-    double theta = sine * alpha, phi = cosine * phibar;
+    k->rho[i] = hypot(damped, beta);
+    double cosine = damped / k->rho[i], sine = beta / k->rho[i];
+    k->theta[i] = sine * alpha;
+    k->z[i] = cosine * phibar;
     rhobar = -cosine * alpha;
     phibar *= sine;
-    for (int64_t j = 0; j < n; j++) {
-      k->y[j] += phi / rho * k->w[j];
-      k->w[j] = k->v[j] - theta / rho * k->w[j];
-    }
-    if (!(alpha * fabs(sine * phi) > TOLERANCE * start)) break;
+    double gradient = alpha * fabs(sine * k->z[i++]);
+    if (!(gradient > lm->tolerance * begin)) break;
   }
+  *count = i;
   return RUNG_OK;
 }
 
 rung_status rg_lm_free_step(rg_lm *lm) {
   krylov k = arrays(lm);
-  RG_TRY(solve(lm, &k));
-  for (int64_t j = 0; j < lm->hidden; j++) lm->step[j] = k.y[j] / lm->scale[j];
+  int count, n = (int)lm->hidden;
+  RG_TRY(rotate(lm, &k, &count));
+  for (int i = count - 1; i >= 0; i--) {
+    double after = i + 1 < count ? k.theta[i] * k.z[i + 1] : 0;
+    k.z[i] = (k.z[i] - after) / k.rho[i];
+  }
+  memset(lm->step, 0, (size_t)n * sizeof *lm->step);
+  if (count > 0)
+    cblas_dgemv(CblasColMajor, CblasNoTrans, n, count, 1, k.v, n, k.z, 1, 0, lm->step, 1);
+  for (int64_t j = 0; j < n; j++) lm->step[j] /= lm->scale[j];
   return RUNG_OK;
 }
