@@ -1,6 +1,8 @@
 /* rung: fits tables and functions. The commands are in files of their own; this one chooses. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "commands.h"
 #include "options.h"
@@ -88,7 +90,16 @@ static int choose(int count, char **words) {
   return command ? run_command(command, count - 1, words + 1) : unknown_command(word);
 }
 
+/* Threads that wait spin by default, and on a busy machine take the processor from those they wait
+ * for: up to seven times the processor time (docs/performance.md). OpenMP reads the setting when it
+ * is loaded, before main, so the program starts itself once more with it, unless the user chose. */
+static void let_threads_sleep(char **argv) {
+  if (getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT")) return;
+  if (setenv("OMP_WAIT_POLICY", "passive", 1) == 0) execv("/proc/self/exe", argv);
+}
+
 int main(int argc, char **argv) {
+  let_threads_sleep(argv); /* where it fails, the program goes on as it is */
   int status = choose(argc > 0 ? argc - 1 : 0, argv + 1);
   if (fflush(stdout) != 0 || ferror(stdout)) {
     cli_say("the results could not be written: %s", strerror(errno));
