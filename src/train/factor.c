@@ -271,9 +271,9 @@ static double largest_norm(const rg_factor *f, const double *head) {
 /* The first filter from the strong end that no weaker one beats by 0.2 % (20 % at rounding level).
  */
 static int best_filter(const rg_factor *f, int64_t judged, const double *head, const double *error,
-                       double unit, double *score) {
+                       double unit, int strongest, double *score) {
   int best = -1;
-  for (int t = 0; t < RG_FILTERS; t++) {
+  for (int t = strongest; t < RG_FILTERS; t++) {
     const double *e = error + (int64_t)t * f->outputs * judged;
     double sum = 0, norm = largest_norm(f, head + (int64_t)t * f->outputs * f->columns);
     for (int64_t i = 0; i < judged * f->outputs; i++) sum += e[i] * e[i];
@@ -303,7 +303,7 @@ static void report_choice(const rg_factor *f, int filter, int64_t judged, const 
 }
 
 rung_status rg_factor_choose(const rg_factor *f, const double *matrix, int64_t ld, int64_t judged,
-                             double unit, rg_choice *choice) {
+                             double unit, int strongest, rg_choice *choice) {
   if (f->leave_one_out) judged = f->rows;
   size_t m = (size_t)f->outputs, j = (size_t)judged;
   double *head = rg_alloc(f->ctx, RG_FILTERS * m * (size_t)f->columns, sizeof *head);
@@ -319,7 +319,7 @@ rung_status rg_factor_choose(const rg_factor *f, const double *matrix, int64_t l
       judge_left_out(f, matrix, ld, filtered, squares, leverage, error);
     else
       judge_heldout(f, matrix, ld, judged, head, error);
-    int best = best_filter(f, judged, head, error, unit, &choice->score);
+    int best = best_filter(f, judged, head, error, unit, strongest, &choice->score);
     if (best < 0)
       status = rg_fail(f->ctx, RUNG_E_NUMERIC, "least squares: no finite solution was found");
     else

@@ -43,11 +43,11 @@ rung_status rg_factor_make(rung_context *ctx, double *matrix, int64_t ld, int64_
                            rg_factor *out);
 void rg_factor_free(rg_factor *factor);
 
-/* Tries all filters from strong to weak; a weaker one must lower the score. The score is the RMS of
- * the errors of the judged points (rows `rows`.. of the matrix, or leave-one-out errors), with the
- * rounding error unit * |c| that evaluation will add. */
+/* Tries the filters from index `strongest` to the weakest; a weaker one must lower the score. The
+ * score is the RMS of the errors of the judged points (rows `rows`.. of the matrix, or
+ * leave-one-out errors), with the rounding error unit * |c| that evaluation will add. */
 rung_status rg_factor_choose(const rg_factor *factor, const double *matrix, int64_t ld,
-                             int64_t judged, double unit, rg_choice *choice);
+                             int64_t judged, double unit, int strongest, rg_choice *choice);
 /* The head for one filter. */
 rung_status rg_factor_head(const rg_factor *factor, double filter, double *head);
 

@@ -165,7 +165,7 @@ static rung_status try_lattice(rg_search *s, const rg_lattice *lattice, int64_t 
     status = rg_factor_make(f->ctx, matrix, f->total, f->points, 1 + f->inputs, features,
                             f->outputs, f->leave_one_out, &factor);
   if (status == RUNG_OK)
-    status = rg_factor_choose(&factor, matrix, f->total, s->judged, s->unit, &out->choice);
+    status = rg_factor_choose(&factor, matrix, f->total, s->judged, s->unit, 0, &out->choice);
   rg_factor_free(&factor);
   rg_stage_destroy(f->ctx, stage);
   rg_free(f->ctx, matrix);
@@ -255,6 +255,25 @@ static rung_status make_stage(rg_search *s, const rg_candidate *c, rg_stage **ou
   return RUNG_OK;
 }
 
+/* The head of a clean-up. Its filter is so weak that both stages together are the least-squares
+ * fit: so r / (1 - H_ii) are leave-one-out errors of both, and the score of few points is honest.
+ */
+static rung_status clean_head(rg_search *s, const rg_factor *factor, const double *matrix,
+                              double *head) {
+  rg_fit *f = s->f;
+  int weak = f->options.precision == RUNG_F32 ? 14 : 30; /* 1e-7, 1e-15 */
+  f->score = NAN;                                        /* the loop judges by the residual */
+  if (!f->leave_one_out) return rg_factor_head(factor, rg_filter(weak), head);
+  rg_choice choice = {.head = head};
+  choice.squared = rg_alloc(f->ctx, (size_t)s->judged, sizeof(double));
+  if (!choice.squared) return RUNG_E_MEMORY;
+  rung_status status =
+      rg_factor_choose(factor, matrix, f->total, s->judged, s->unit, weak, &choice);
+  f->score = sqrt(rg_mean(choice.squared, s->judged));
+  rg_free(f->ctx, choice.squared);
+  return status;
+}
+
 /* Residual of a residual: the same features again, with a weak filter. What is left is mostly the
  * rounding of the earlier head. */
 static rung_status clean_up(rg_search *s, const rg_stage *before, rg_stage **out) {
@@ -278,12 +297,10 @@ static rung_status clean_up(rg_search *s, const rg_stage *before, rg_stage **out
   }
   if (status == RUNG_OK)
     status = rg_factor_make(f->ctx, matrix, f->total, f->points, 1 + f->inputs, features,
-                            f->outputs, false, &factor);
-  if (status == RUNG_OK)
-    status = rg_factor_head(&factor, f->options.precision == RUNG_F32 ? 1e-7 : 1e-15, head);
+                            f->outputs, f->leave_one_out, &factor);
+  if (status == RUNG_OK) status = clean_head(s, &factor, matrix, head);
   if (status == RUNG_OK) take_head(f, head, features, stage);
   f->freedom = 0;
-  f->score = NAN; /* the loop judges by the residual */
   rg_factor_free(&factor);
   rg_free(f->ctx, matrix);
   rg_free(f->ctx, head);

@@ -145,6 +145,41 @@ static void clean_tables_reach_rounding(void **state) {
   rung_model_destroy(model);
 }
 
+/* What the table of stages calls held-out error holds at new points, also after later stages. */
+static void few_rows_tell_the_error_at_new_points(void **state) {
+  rung_context *ctx = *state;
+  double x[ROWS], y[ROWS];
+  for (int rows = 20; rows <= 160; rows *= 2) {
+    for (int i = 0; i < rows; i++) {
+      x[i] = 2.0 * i / (rows - 1) - 1;
+      y[i] = sin(2 * x[i] + 1) + 0.2 * exp(1.3 * x[i]);
+    }
+    rung_problem problem = {.inputs = 1, .outputs = 1, .points = rows, .x = x, .y = y};
+    rung_model *model;
+    rung_fit_result result;
+    assert_ok(ctx, rung_fit(ctx, &problem, NULL, &model, &result));
+    assert_true(unseen_error(ctx, model) < 4 * result.heldout_error);
+    rung_model_destroy(model);
+  }
+}
+
+/* Sums of squares of these targets would overflow or vanish. */
+static void size_of_targets_does_not_matter(void **state) {
+  rung_context *ctx = *state;
+  for (int sign = -1; sign <= 1; sign += 2) {
+    double x[ROWS], y[ROWS];
+    fill_table(x, y, 0);
+    for (int i = 0; i < ROWS; i++) y[i] = ldexp(y[i], sign * 990);
+    rung_problem problem = {.inputs = 1, .outputs = 1, .points = ROWS, .x = x, .y = y};
+    rung_model *model;
+    rung_fit_result result;
+    assert_ok(ctx, rung_fit(ctx, &problem, NULL, &model, &result));
+    assert_int_equal(result.stop, RUNG_STOP_ROUNDING);
+    assert_true(result.heldout_error > 1e-17 && result.heldout_error < 4e-15);
+    rung_model_destroy(model);
+  }
+}
+
 /* Two inputs, two outputs of different size. */
 static rung_status pair(void *user, rung_context *ctx, rung_dtype dtype, int64_t points,
                         const void *x, void *y) {
@@ -347,6 +382,8 @@ int main(void) {
       TEST(every_precision_reaches_its_rounding_floor),
       TEST(noise_is_seen_and_not_fitted),
       TEST(clean_tables_reach_rounding),
+      TEST(few_rows_tell_the_error_at_new_points),
+      TEST(size_of_targets_does_not_matter),
       TEST(several_inputs_and_outputs),
       TEST(bits_do_not_depend_on_threads),
       TEST(extending_keeps_earlier_stages),
