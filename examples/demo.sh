@@ -17,11 +17,32 @@ show() {
   "$rung" "$@"
 }
 
+cat <<'TEXT'
+Rung fits a sum of small networks: each line of the first table is a stage, fitted to what the
+stages before it left over. The held-out error is relative, and taken at rows that were left out.
+TEXT
 show "Fit y(t), a damped oscillation in 400 rows, to machine precision." fit damped.csv --target y -o run
 show "What the model is made of." inspect run/model.safetensors
 printf 't\n0.1\n2.5\n7.25\n' >points.csv
 show "The model and its slope at three new points." predict run/model.safetensors points.csv --derivative t
-show "The model as C that needs only libm." export run/model.safetensors --format c -o damped.c
-printf '\n# It compiles anywhere.\n$ cc -std=c99 -Wall -Wextra -Wpedantic -Werror -c damped.c\n'
-cc -std=c99 -Wall -Wextra -Wpedantic -Werror -c damped.c
+show "The model as C that needs only libm." export run/model.safetensors --format c --name damped -o damped.c
+cat >main.c <<'C'
+#include <stdio.h>
+#include <stdlib.h>
+void damped(const double *x, double *y);
+int main(int count, char **text) {
+  for (int i = 1; i < count; i++) {
+    double t = atof(text[i]), y;
+    damped(&t, &y);
+    printf("%.17g,%.17g\n", t, y);
+  }
+}
+C
+cat <<'TEXT'
+
+# It compiles anywhere, and gives the digits of rung predict.
+$ cc -std=c99 -Wall -Wextra -Wpedantic -Werror main.c damped.c -lm -o main && ./main 0.1 2.5 7.25
+TEXT
+cc -std=c99 -Wall -Wextra -Wpedantic -Werror main.c damped.c -lm -o main
+./main 0.1 2.5 7.25
 printf '\nThe report, one file for any browser: %s/run/report.html\n' "$(pwd)"
