@@ -430,7 +430,8 @@ static rung_status run_loop(rg_fit *f, const rung_model *start, const rg_carried
   f->heldout_error = 1;
   update_errors(f);
   if (start && f->model->stage_count > 0 && !f->heldout)
-    f->heldout_error = f->model->stage[f->model->stage_count - 1].heldout_error;
+    f->heldout_error = /* the data may be new ones */
+        fmax(f->model->stage[f->model->stage_count - 1].heldout_error, f->training_error);
   update_target(f);
   if (carried) carry_on(f, carried);
   loop l = {.f = f, .watch = watch, .user = user};
