@@ -19,7 +19,7 @@ rg_levenberg_options rg_levenberg_options_default(void) {
                                 .ridge = 1e-6,
                                 .floor = 0.01,
                                 .damping = 1e-2,
-                                .dense_limit = 2000};
+                                .dense_limit = 4000};
 }
 
 static rung_status check(rung_context *ctx, const rg_points *data, const rg_stage *stage) {
