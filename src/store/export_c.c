@@ -375,7 +375,7 @@ static void put_head(const exporter *e, rg_text *out) {
       "\n * C99; needs libm only, allocates nothing and keeps no state. The values have the bits "
       "of\n"
       " * Rung's own prediction where every operation is rounded as written (no\n"
-      " * -ffast-math). Fast where the processor has fma "
+      " * fast-math). Fast where the processor has fma "
       "(-march=native).\n"
       " * For the declarations alone, define %s_DECLARE before including this file. */\n"
       "#ifndef %s_DECLARED\n#define %s_DECLARED\n\n"
