@@ -173,15 +173,22 @@ static rung_status try_lattice(rg_search *s, const rg_lattice *lattice, int64_t 
   return status;
 }
 
-/* The next radius whose lattice has GROWTH times the features; 0 where that is too many. */
+/* The next radius whose lattice has GROWTH times the features, or the last one below the limit, if
+ * it has a tenth more; 0 where there is none. */
 static int64_t next_radius(const rg_search *s, rg_lattice *lattice, int64_t last) {
+  int64_t fallback = 0, fallback_square = 0;
   for (int64_t square = lattice->square;;
        square = square < 30 ? square + 1 : square + square / 10) {
     lattice->square = square;
     int64_t features = rg_lattice_features(lattice, s->most + 2);
-    if (features > s->most) return 0;
+    if (features > s->most) break;
     if (features >= (int64_t)(GROWTH * (double)last) + 1) return features;
+    if (features <= last + last / 10) continue;
+    fallback = features;
+    fallback_square = square;
   }
+  lattice->square = fallback_square;
+  return fallback;
 }
 
 /* Rungs of one order, until two in a row bring nothing. *improved: the best of all got better. */
