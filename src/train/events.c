@@ -169,6 +169,13 @@ static void add_prediction(rg_text *out, const rg_fit *f, int output, dot *d) {
   begin(out, "prediction");
   add_whole(out, "output", output);
   add_dots(out, d, count, "truth", 17, "predicted", 17);
+  add_key(out, "error"); /* predicted - truth: in quad the two agree to all digits above */
+  rg_text_add(out, "[");
+  for (int64_t i = 0; i < count; i++) {
+    int64_t at = spread(i, count, f->total) * f->outputs + output;
+    add_element(out, i, 7, -f->residual[at].hi);
+  }
+  rg_text_add(out, "]");
   end(out);
 }
 
