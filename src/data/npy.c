@@ -59,7 +59,7 @@ static rung_status read_descr(parser *p, rg_npy *out) {
     return rg_fail(p->ctx, RUNG_E_UNSUPPORTED,
                    "%s: expected an array of numbers, found records with fields", p->what);
   RG_TRY(read_string(p, "a type such as '<f8'", &text, &length));
-  bool known = length == 3 && strchr("<>|", text[0]);
+  bool known = length == 3 && !memchr(text, 0, length) && strchr("<>|", text[0]);
   if (known) {
     snprintf(type, sizeof type, "%c%c ", text[1], text[2]);
     known = strstr(types, type) && (text[0] != '|' || text[2] == '1');
