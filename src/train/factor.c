@@ -13,13 +13,22 @@ double rg_filter(int index) {
   return pow(10, -0.5 * index);
 }
 
+/* Doubles of workspace that the SVD of a block of n x n features asks for: about 3 n^2. */
+static int64_t svd_work(int64_t n) {
+  double wanted = 0, none = 0;
+  lapack_int size = (lapack_int)n, integers = 0;
+  LAPACKE_dgesdd_work(LAPACK_COL_MAJOR, 'A', size, size, &none, size, &none, &none, size, &none,
+                      size, &wanted, -1, &integers);
+  return (int64_t)wanted;
+}
+
 size_t rg_factor_bytes(rung_context *ctx, int64_t rows, int64_t free, int64_t features, int outputs,
                        int64_t judged, bool leave_one_out) {
   int64_t n = features, columns = free + n, augmented = columns + outputs;
   int64_t kept = columns * columns + 2 * n * n + outputs * (columns + n) + n;
   if (leave_one_out) kept += rows * columns;
   int64_t small = leave_one_out ? rows * outputs + 64 * augmented : augmented * augmented;
-  int64_t svd = 5 * n * n + 11 * n;
+  int64_t svd = n * n + svd_work(n) + 4 * n;
   int64_t rotate = leave_one_out ? rows * n : 0;
   int64_t scan = RG_FILTERS * (outputs * (columns + judged) + n + judged) + 64 * n;
   int64_t most = small;
@@ -122,7 +131,7 @@ static rung_status factor_small(rg_factor *f, const double *matrix, int64_t ld) 
 
 /* R22 = U S V', and U'q2 for every output. */
 static rung_status decompose(rg_factor *f) {
-  int64_t n = f->features, work_size = 4 * n * n + 7 * n;
+  int64_t n = f->features, work_size = svd_work(n);
   double *block = rg_alloc(f->ctx, (size_t)(n * n), sizeof *block);
   double *work = rg_alloc(f->ctx, (size_t)work_size, sizeof *work);
   lapack_int *integers = rg_alloc(f->ctx, (size_t)(8 * n), sizeof *integers);
