@@ -1,0 +1,130 @@
+/**
+ * @file network.h
+ * Deep networks: a chain of blocks, of which some are layers of an ODE that is integrated in time.
+ *
+ * A network knows its architecture, its parameters and running statistics, how inputs are
+ * normalised and what its classes are called; it is one safetensors file. How one is trained stands
+ * in train.h. Images are [height][width][channels], rows of tables [features].
+ */
+#ifndef RUNG_NETWORK_H
+#define RUNG_NETWORK_H
+
+#include "rung/graph.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define RUNG_MOST_STAGES 8 /**< The most stages of different width. */
+
+/** What a network is to look like; rung_network_settings_default() fills it. The names are those of
+ * a recipe's `model` keys; docs/architectures.md explains them with their formulas. */
+typedef struct rung_network_settings {
+  const char *architecture; /**< "mlp", "cnn", "resnet", "dense", "conv". Default "mlp". */
+  const char *block;        /**< What a layer of a stage is: "resnet", "bottleneck",
+                                 "antisymmetric", "parabolic", "hamiltonian", "hamiltonian-two",
+                                 "leapfrog", "midpoint". Default "resnet". */
+  const char *integrator;   /**< "euler", "verlet", "leapfrog", "midpoint", "rk4"; NULL (default):
+                                 the block's own. */
+  const char *activation;   /**< "tanh", "relu", "gelu", "silu", "leaky-relu", "softplus",
+                                 "sigmoid", "identity". Default "tanh" (dense), "relu" else. NULL. */
+  const char *norm;         /**< "none", "batch", "layer", "group", "instance". NULL (default):
+                                 the architecture's own. */
+  int stages;               /**< How many entries of `channels` and `layers` count. */
+  int64_t channels[RUNG_MOST_STAGES]; /**< Channels (images) or width (features) of each stage;
+                                           of an mlp: of each hidden layer. */
+  int64_t layers[RUNG_MOST_STAGES];   /**< Layers of each stage. */
+  double time;    /**< Final time T of each stage; step size h = T / layers. Default 1. */
+  double step;    /**< Step size h; 0 (default): from `time`. */
+  double gamma;   /**< Diffusion of antisymmetric blocks. Default 1e-4. */
+  int64_t groups; /**< Groups of group normalisation. Default 8. */
+  double dropout; /**< Share of features dropped before the classifier. Default 0. */
+  int64_t nodes;  /**< 0 (default): each layer has weights of its own (piecewise constant in time).
+                       m > 1: weights are linear in time between m nodes. */
+  int fixed;      /**< 1: the state of reversible stages is kept in fixed point, so that the inverse
+                       is exact (rung_fixed_add()). Default 0. */
+} rung_network_settings;
+
+/** The defaults. */
+RUNG_API rung_network_settings rung_network_settings_default(void);
+
+/** A network; belongs to its context. */
+typedef struct rung_network rung_network;
+
+/**
+ * Makes a network with its parameters as they begin.
+ * @param ctx whose memory it takes
+ * @param settings copied
+ * @param sample shape of one sample: [features] or [height][width][channels]
+ * @param outputs classes, or numbers to predict
+ * @param dtype arithmetic of parameters and of training
+ * @param seed of the parameters' random numbers
+ * @param out release it with rung_network_destroy()
+ * @return RUNG_E_ARGUMENT for names that are not known and settings that do not go together;
+ * RUNG_E_SHAPE for a sample that the architecture cannot take; RUNG_E_MEMORY
+ */
+RUNG_API rung_status rung_network_create(rung_context *ctx, const rung_network_settings *settings,
+                                         const rung_shape *sample, int64_t outputs,
+                                         rung_dtype dtype, uint64_t seed, rung_network **out);
+/** Releases a network. NULL is allowed. */
+RUNG_API void rung_network_destroy(rung_network *network);
+
+/** Its settings; strings are the network's. */
+RUNG_API rung_network_settings rung_network_get_settings(const rung_network *network);
+/** Shape of one sample. */
+RUNG_API rung_shape rung_network_sample(const rung_network *network);
+/** Classes, or numbers predicted. */
+RUNG_API int64_t rung_network_outputs(const rung_network *network);
+/** The arithmetic. */
+RUNG_API rung_dtype rung_network_dtype(const rung_network *network);
+/** How many parameters: all numbers that training changes. */
+RUNG_API int64_t rung_network_parameters(const rung_network *network);
+
+/** One named array of a network. */
+typedef struct rung_tensor {
+  const char *name; /**< "stage1.K": block and tensor. */
+  rung_shape shape; /**< With the layers of a stage on the first axis, where it has them. */
+  void *data;       /**< In the network's arithmetic; may be written. */
+  int statistic;    /**< 1: a running statistic, which training updates but no gradient moves. */
+} rung_tensor;
+/** How many tensors. */
+RUNG_API int rung_network_tensors(const rung_network *network);
+/** Tensor `index`; its pointers are valid as long as the network. */
+RUNG_API rung_status rung_network_tensor(const rung_network *network, rung_context *ctx, int index,
+                                         rung_tensor *out);
+
+/** The names of classes (NULL: none are set); the network's. */
+RUNG_API const char *const *rung_network_classes(const rung_network *network);
+/** Sets the names of classes: copies outputs strings. */
+RUNG_API rung_status rung_network_set_classes(rung_network *network, rung_context *ctx,
+                                              const char *const *names);
+/** How inputs are normalised, (x - mean) * scale; per channel (images) or feature. The arrays are
+ * the network's and hold 0 and 1 until they are written. @param count entries of each */
+RUNG_API void rung_network_normalisation(rung_network *network, double **mean, double **scale,
+                                         int64_t *count);
+
+/**
+ * Outputs for samples, in inference mode: running statistics, no dropout.
+ * @param network the network
+ * @param ctx whose memory and threads are used; need not be the network's
+ * @param count samples
+ * @param x [count][sample] in the network's arithmetic, already normalised
+ * @param y [count][outputs], written: scores (a softmax gives probabilities)
+ */
+RUNG_API rung_status rung_network_apply(const rung_network *network, rung_context *ctx,
+                                        int64_t count, const void *x, void *y);
+
+/** Writes a network as a safetensors file. */
+RUNG_API rung_status rung_network_save(const rung_network *network, rung_context *ctx,
+                                       const char *path);
+/** Reads one. @return RUNG_E_IO, RUNG_E_FORMAT for a file that is no network or is damaged */
+RUNG_API rung_status rung_network_load(rung_context *ctx, const char *path, rung_network **out);
+/** A network with twice the layers in each stage and half the step size, its weights prolonged
+ * linearly in time, so that it computes nearly the same (Chang et al., arXiv 1710.10348). */
+RUNG_API rung_status rung_network_prolong(const rung_network *network, rung_context *ctx,
+                                          rung_network **out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,168 @@
+/**
+ * @file train.h
+ * Training deep networks by steps of a first- or second-order optimiser, in a stated memory.
+ *
+ * A trainer takes steps on batches that the caller gives. rung_train() does all of it from a
+ * recipe: data, network, epochs, schedule, log, checkpoints, report.
+ */
+#ifndef RUNG_TRAIN_H
+#define RUNG_TRAIN_H
+
+#include "rung/network.h"
+#include "rung/run.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** What is minimised: the mean over samples. */
+typedef enum rung_loss {
+  RUNG_CROSS_ENTROPY = 0, /**< Of the softmax of the scores; targets are labels. */
+  RUNG_SQUARED = 1,       /**< Mean squared error; targets are numbers. */
+  RUNG_HUBER = 2          /**< Quadratic up to delta, linear beyond. */
+} rung_loss;
+
+/** How back-propagation gets what it needs of the way forward. docs/memory.md */
+typedef enum rung_activations {
+  RUNG_ACTIVATIONS_AUTO = 0, /**< The fastest that fits into the memory allowed. */
+  RUNG_STORE = 1,            /**< All is stored. */
+  RUNG_RECOMPUTE = 2,        /**< Checkpoints are stored, the rest is computed again. */
+  RUNG_REVERSE = 3,          /**< Reversible stages run backwards in floating point; the error of
+                                  the inverse is measured, and past a bound it is an error. */
+  RUNG_REVERSE_EXACT = 4     /**< Reversible stages keep their state in fixed point and run
+                                  backwards exactly. The network must be `fixed`. */
+} rung_activations;
+
+/** How steps are taken; rung_training_default() fills it. Names are those of a recipe's `training`
+ * keys; docs/training.md. */
+typedef struct rung_training {
+  const char *optimiser; /**< "sgd", "momentum", "nesterov", "adamw", "lbfgs", "gauss-newton".
+                              Default "adamw". */
+  double rate;           /**< Learning rate at its highest. 0 (default): the optimiser's own. */
+  double weight_decay;   /**< Decoupled: theta -= rate * weight_decay * theta. Default 0. */
+  double momentum;       /**< Default 0.9. */
+  double decay1, decay2, epsilon; /**< AdamW's. Default 0.9, 0.999, 1e-8. */
+  const char *schedule; /**< "constant", "step", "cosine", "linear". Default "constant". */
+  double warmup;        /**< Share of all steps in which the rate rises from 0. Default 0. */
+  double step_every;    /**< Schedule "step": epochs after which the rate is multiplied ... */
+  double step_factor;   /**< ... by this. Default 30 and 0.1. */
+  double clip;          /**< Largest norm of the gradient; 0 (default): none. */
+  double average;       /**< Decay of the averaged weights, such as 0.999; 0 (default): none. */
+  double smoothness;    /**< Weight alpha of (alpha / 2h) sum ||theta_{j+1} - theta_j||^2 over the
+                             layers of each stage. Default 0. */
+  int64_t batch;        /**< Samples of a step. Default 64. */
+  rung_loss loss;       /**< Default RUNG_CROSS_ENTROPY. */
+  double smoothing;     /**< Label smoothing, 0..1. Default 0. */
+  double delta;         /**< Huber's. Default 1. */
+  rung_activations activations; /**< Default RUNG_ACTIVATIONS_AUTO. */
+  double drift;  /**< RUNG_REVERSE: largest relative error of the inverse. Default 1e-3. */
+  size_t memory; /**< Bytes that the trainer may take; 0 (default): no limit. */
+  uint64_t seed; /**< Of dropout. Default 1. */
+} rung_training;
+
+/** The defaults. */
+RUNG_API rung_training rung_training_default(void);
+
+/** Takes steps on a network's parameters. */
+typedef struct rung_trainer rung_trainer;
+
+/**
+ * Makes a trainer: chooses the memory plan, compiles, takes all memory that steps need.
+ * @param network is trained in place; must outlive the trainer
+ * @param ctx whose memory and threads steps use
+ * @param steps how many steps the schedule is to span
+ * @param steps_of_epoch for the schedule "step"
+ * @return RUNG_E_BUDGET with the least bytes that would do; RUNG_E_ARGUMENT
+ */
+RUNG_API rung_status rung_trainer_create(rung_network *network, rung_context *ctx,
+                                         const rung_training *training, int64_t steps,
+                                         int64_t steps_of_epoch, rung_trainer **out);
+/** Releases a trainer. NULL is allowed. */
+RUNG_API void rung_trainer_destroy(rung_trainer *trainer);
+/**
+ * One step: loss and gradient of a batch, then the optimiser's change of the parameters. Allocates
+ * nothing.
+ * @param x [batch][sample] in the network's arithmetic, normalised
+ * @param target RUNG_CROSS_ENTROPY: [batch] labels 0..; else [batch][outputs]
+ * @param weight [batch] of the samples, or NULL
+ * @param loss the batch's, before the step; may be NULL
+ * @return RUNG_E_NUMERIC where loss or gradient is not finite, or the inverse drifted past the
+ * bound: parameters, statistics and the optimiser are then as before
+ */
+RUNG_API rung_status rung_trainer_step(rung_trainer *trainer, const void *x, const void *target,
+                                       const void *weight, double *loss);
+/** The gradient of the last step, [parameters] in the order of the network's tensors that are no
+ * statistics; the trainer's. */
+RUNG_API const void *rung_trainer_gradient(const rung_trainer *trainer);
+/** The scores [batch][outputs] of the last step, computed before the change; the trainer's. */
+RUNG_API const void *rung_trainer_scores(const rung_trainer *trainer);
+/** The memory plan in words and bytes, one line; the trainer's. */
+RUNG_API const char *rung_trainer_plan(const rung_trainer *trainer);
+/** Bytes that the trainer holds. */
+RUNG_API size_t rung_trainer_bytes(const rung_trainer *trainer);
+
+/** What an epoch came to. */
+typedef struct rung_epoch {
+  int64_t epoch;              /**< From 1. */
+  int64_t epochs;             /**< Of how many. */
+  double train_loss;          /**< Mean over the epoch's steps. */
+  double train_accuracy;      /**< NaN where there are no classes. */
+  double validation_loss;     /**< NaN without validation data. */
+  double validation_accuracy; /**< NaN likewise. */
+  double rate;                /**< Learning rate at its end. */
+  double drift;               /**< Largest of the inverse; NaN where it is not run. */
+  double seconds;             /**< Since training began. */
+  size_t peak_bytes;          /**< Peak of the memory above the program itself. */
+} rung_epoch;
+
+/** What training reports while it runs. */
+typedef struct rung_train_progress {
+  const char *doing;          /**< "training", "validating", "testing". */
+  int64_t epoch, epochs;      /**< From 1. */
+  int64_t step, steps;        /**< Of this epoch. */
+  double loss, accuracy;      /**< Running means of this epoch; NaN where unknown. */
+  double rate;                /**< Samples per second. */
+  double seconds, left;       /**< Since it began, and till the end as it looks; -1 unknown. */
+  const rung_epoch *finished; /**< Not NULL right after an epoch. */
+  const char *note;           /**< Not NULL: something to tell, one line. */
+} rung_train_progress;
+
+/** Called from time to time, from the thread that trains. @return 0 to go on, anything else to
+ * stop: the state is saved and the run can be resumed */
+typedef int (*rung_train_progress_fn)(void *user, const rung_train_progress *progress);
+
+/** What training came to. */
+typedef struct rung_train_result {
+  int64_t epochs;     /**< Done. */
+  int64_t best_epoch; /**< With the least held-out loss: the model that was kept. */
+  double train_loss, validation_loss, validation_accuracy; /**< Of the last epoch. */
+  double test_loss, test_accuracy;  /**< Of the kept model on the test data; NaN without. */
+  int64_t parameters;               /**< Of the network. */
+  double seconds;                   /**< Of all sessions together. */
+  size_t planned_bytes, peak_bytes; /**< As stated before, and as it came. */
+  int64_t skipped;                  /**< Samples skipped as unreadable. */
+  int restored;                     /**< How often the last good state was restored. */
+  int cancelled;                    /**< 1: the caller stopped it; it can be resumed. */
+} rung_train_result;
+
+/**
+ * Trains as a recipe (RUNG_RECIPE_TRAIN) says. The folder gets recipe, log.jsonl, the best model
+ * (model.safetensors), the last (last.safetensors), the state to go on from, TensorBoard events and
+ * report.html.
+ * @param folder made if missing; must not hold a run already; NULL: nothing is written
+ * @param progress NULL for none
+ * @param out the kept model, belongs to `ctx`; NULL where it is not wanted
+ * @param result may be NULL
+ */
+RUNG_API rung_status rung_train(rung_context *ctx, const rung_recipe *recipe, const char *folder,
+                                rung_train_progress_fn progress, void *user, rung_network **out,
+                                rung_train_result *result);
+/** Goes on with a run that was stopped or killed, to the bytes that it would have come to. */
+RUNG_API rung_status rung_train_resume(rung_context *ctx, const char *folder,
+                                       rung_train_progress_fn progress, void *user,
+                                       rung_network **out, rung_train_result *result);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

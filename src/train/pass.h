@@ -1,0 +1,84 @@
+/* A pass: the loss of a batch and its gradient, by the memory plan that was chosen.
+ *
+ * What back-propagation needs of the way forward is stored, computed again from checkpoints, or
+ * recovered by running reversible stages backwards. All memory of a pass is taken when it is made;
+ * a pass allocates nothing. */
+#ifndef RG_PASS_H
+#define RG_PASS_H
+
+#include "nn/chain.h"
+#include "rung/train.h"
+
+typedef struct rg_pass_options {
+  int64_t batch;
+  rung_loss loss;
+  double smoothing, delta; /* label smoothing; Huber's delta */
+  rung_activations activations;
+  size_t memory;      /* most bytes that the pass may take; 0: no limit */
+  double drift_bound; /* RUNG_REVERSE: the largest relative error of the inverse that is let pass */
+  bool observe;       /* norms of states and cotangents at each layer are wanted */
+} rg_pass_options;
+
+/* What is done and what it takes: told before training. Plans of one activation mode each. */
+typedef struct rg_pass_plan {
+  rung_activations activations; /* never RUNG_ACTIVATIONS_AUTO */
+  int64_t segment;              /* RUNG_RECOMPUTE: layers between checkpoints */
+  double work;            /* estimated operations of a pass, in those of RUNG_STORE: 1 and more */
+  size_t state_bytes;     /* stored states and kept arrays, at their most */
+  size_t workspace_bytes; /* of the programs */
+  size_t gradient_bytes;
+  size_t total_bytes; /* all that the pass allocates */
+} rg_pass_plan;
+
+/* The cheapest plan within the options' memory, without making anything. RUNG_E_BUDGET, with the
+ * least number of bytes that would do in the message and in *least (may be NULL), where none fits.
+ */
+rung_status rg_pass_choose(const rung_network *network, rung_context *ctx,
+                           const rg_pass_options *options, rg_pass_plan *out, size_t *least);
+
+typedef struct rg_pass rg_pass;
+
+/* The network must outlive the pass, which reads its parameters and updates its statistics. */
+rung_status rg_pass_create(rung_network *network, rung_context *ctx, const rg_pass_options *options,
+                           rg_pass **out);
+void rg_pass_destroy(rg_pass *pass); /* NULL is allowed */
+const rg_pass_plan *rg_pass_get_plan(const rg_pass *pass);
+
+/* One batch, in the network's arithmetic. */
+typedef struct rg_pass_batch {
+  const void *x;       /* [batch][sample] */
+  const void *target;  /* classes: [batch] labels 0..; else [batch][outputs] */
+  const void *weight;  /* [batch], or NULL: all 1. The loss is the weighted mean. */
+  uint64_t seed, step; /* of dropout's random numbers */
+} rg_pass_batch;
+
+/* What a layer was seen to do; the arrays are the pass's, one entry for each layer of each block in
+ * order (rg_pass_layers()). Root mean squares over the batch. */
+typedef struct rg_pass_seen {
+  double *state;     /* of the state that went into the layer */
+  double *cotangent; /* of dL/d that state */
+} rg_pass_seen;
+
+typedef struct rg_pass_result {
+  double loss;
+  const void *gradient; /* [parameters] in the network's arithmetic; the pass's */
+  const void *scores;   /* [batch][outputs]; the pass's */
+  double
+      drift; /* RUNG_REVERSE: max |recovered - stored| / max |stored| at the stages' beginnings */
+} rg_pass_result;
+
+/* Loss, gradient and scores; running statistics take the step. With RUNG_REVERSE and a drift past
+ * the bound: RUNG_E_NUMERIC, which names stage, drift and what would help; the gradient then means
+ * nothing and statistics are as before. A loss that is not finite is no error here. */
+rung_status rg_pass_run(rg_pass *pass, const rg_pass_batch *batch, rg_pass_result *out);
+
+/* Products with the Jacobian of the scores in the parameters, for Gauss-Newton:
+ * out [batch][outputs] = J v; and gradient [parameters] = J' u for any u [batch][outputs]. Both at
+ * the parameters and the batch of the last rg_pass_run(). */
+rung_status rg_pass_forward_product(rg_pass *pass, const void *v, void *out);
+rung_status rg_pass_backward_product(rg_pass *pass, const void *u, void *gradient);
+
+int64_t rg_pass_layers(const rg_pass *pass);
+const rg_pass_seen *rg_pass_observed(const rg_pass *pass); /* NULL unless asked for */
+
+#endif
