@@ -6,6 +6,8 @@
 #define RUNG_H
 
 #include "rung/base.h"
+#include "rung/batch.h"
+#include "rung/dataset.h"
 #include "rung/expression.h"
 #include "rung/fit.h"
 #include "rung/graph.h"

@@ -103,6 +103,8 @@ void rg_parallel_slots(rung_context *ctx, int slots, int64_t pieces,
 double rg_uniform(uint64_t seed, uint64_t purpose, uint64_t index); /* in (0, 1), 53 bits */
 double rg_normal(uint64_t seed, uint64_t purpose, uint64_t index);  /* mean 0, variance 1 */
 uint64_t rg_bits(uint64_t seed, uint64_t purpose, uint64_t index);
+/* Four words at once, for an index with parts: those of part 0 begin with rg_bits(). */
+void rg_bits4(uint64_t seed, uint64_t purpose, uint64_t index, uint64_t part, uint64_t out[4]);
 /* A permutation of 0..n-1 that depends on (seed, purpose) alone. */
 void rg_shuffle(uint64_t seed, uint64_t purpose, int64_t n, int64_t *out);
 

@@ -14,6 +14,13 @@ uint64_t rg_bits(uint64_t seed, uint64_t purpose, uint64_t index) {
   return philox(seed, purpose, index).v[0];
 }
 
+void rg_bits4(uint64_t seed, uint64_t purpose, uint64_t index, uint64_t part, uint64_t out[4]) {
+  philox4x64_ctr_t counter = {{index, part, 0, 0}};
+  philox4x64_key_t key = {{seed, purpose}};
+  philox4x64_ctr_t r = philox4x64(counter, key);
+  for (int i = 0; i < 4; i++) out[i] = r.v[i];
+}
+
 static double unit_interval(uint64_t bits) {
   return ((double)(bits >> 11) + 0.5) * 0x1p-53;
 }
