@@ -212,6 +212,12 @@ typedef struct rung_program rung_program;
 typedef struct rung_compile_options {
   rung_dtype dtype;    /**< The arithmetic. Default RUNG_F64. */
   size_t memory_limit; /**< Most bytes of workspace; 0 for no limit. Default 0. */
+  /** Updates in place: output share[k][0] may be the same array as input share[k][1] in a run, from
+   * the first element to the last; it need not be. What is computed is the same either way: the
+   * input is read before it is written over, if need be by way of the workspace. Each output and
+   * each input may stand in one pair, and both have the same number of elements. Default none. */
+  int shared;
+  const int (*share)[2]; /**< The pairs, `shared` of them; read while compiling only. */
 } rung_compile_options;
 
 /** The defaults. */
@@ -229,6 +235,7 @@ RUNG_API rung_compile_options rung_compile_options_default(void);
  * @return RUNG_E_ARGUMENT where an output depends on an input that is not listed;
  * RUNG_E_UNSUPPORTED where an op has no kernel for the arithmetic;
  * RUNG_E_BUDGET where the plan needs more than the limit (the message names the bytes);
+ * RUNG_E_ARGUMENT, RUNG_E_SHAPE for a pair of options->share that cannot be;
  * the error of an output that is RUNG_NONE
  */
 RUNG_API rung_status rung_compile(rung_graph *g, const rung_compile_options *options, int inputs,
@@ -250,7 +257,8 @@ RUNG_API int rung_program_steps(const rung_program *program);
  * programs that do not run at the same time may share one
  * @param inputs arrays of the program's arithmetic (float, double or rung_dd), in the order given
  * to rung_compile(); read only
- * @param outputs likewise; written; may not overlap inputs or each other
+ * @param outputs likewise; written; may not overlap inputs or each other, but for the pairs of
+ * rung_compile_options.share
  * @return RUNG_E_ARGUMENT for a workspace that is not aligned; RUNG_E_DATA where an op refuses the
  * values of its operands (an index out of range): the outputs then hold nothing of use. Infinities
  * and NaN are no errors

@@ -29,7 +29,8 @@ typedef struct rung_attributes {
  * calls, and it allocates nothing. */
 typedef struct rung_call {
   int64_t count;               /**< Elements (elementwise), or elements of the output. */
-  void *out;                   /**< The result; overlaps no operand. */
+  void *out;                   /**< The result; overlaps no operand, but the result of an elementwise
+                                    kernel may be the very array of an operand. */
   const void *const *in;       /**< The operands; some may be the same array. */
   int operands;                /**< How many. */
   const rung_attributes *attr; /**< The node's attributes. */

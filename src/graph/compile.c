@@ -15,7 +15,7 @@ static bool is_leaf(const rg_node *node) {
 static void find_views(rg_compiler *c) {
   for (int i = 0; i < c->g->size; i++) {
     const rg_node *node = &c->g->node[i];
-    c->info[i] = (rg_node_info){.root = i, .unit = -1, .last_user = -1, .output = -1};
+    c->info[i] = (rg_node_info){.root = i, .unit = -1, .last_user = -1, .output = -1, .over = -1};
     if (!c->need[i] || !node->op->view) continue;
     int64_t at = node->op->view(&node->shape, &c->g->node[node->in[0]].shape, &node->attr);
     if (at < 0) continue;
@@ -29,12 +29,24 @@ bool rg_is_computed(const rg_compiler *c, int i) {
   return c->need[i] && c->info[i].root == i && !is_leaf(&c->g->node[i]);
 }
 
-static rung_status check_inputs(rg_compiler *c, int inputs, const rung_node *input) {
-  for (int i = 0; i < inputs; i++) {
-    if (input[i] < 0 || input[i] >= c->g->size || c->g->node[input[i]].op != &rg_op_input)
-      return rg_fail(c->ctx, RUNG_E_ARGUMENT, "compile: input %d is not an input node", i);
-    c->info[input[i]].place = (rg_place){.space = RG_INPUT, .index = i};
-    c->info[input[i]].placed = true;
+static rung_status check_nodes(const rung_graph *g, int inputs, const rung_node *input, int outputs,
+                               const rung_node *output) {
+  for (int i = 0; i < outputs; i++)
+    if (output[i] < 0 || output[i] >= g->size)
+      return g->ctx->status != RUNG_OK && output[i] == RUNG_NONE
+                 ? g->ctx->status
+                 : rg_fail(g->ctx, RUNG_E_ARGUMENT, "compile: output %d is not a node", i);
+  for (int i = 0; i < inputs; i++)
+    if (input[i] < 0 || input[i] >= g->size || g->node[input[i]].op != &rg_op_input)
+      return rg_fail(g->ctx, RUNG_E_ARGUMENT, "compile: input %d is not an input node", i);
+  return RUNG_OK;
+}
+
+static rung_status place_inputs(rg_compiler *c) {
+  for (int i = 0; i < c->inputs; i++) {
+    rg_node_info *info = &c->info[c->input[i]];
+    info->place = (rg_place){.space = RG_INPUT, .index = i};
+    info->placed = true;
   }
   for (int i = 0; i < c->g->size; i++)
     if (c->need[i] && c->g->node[i].op == &rg_op_input && !c->info[i].placed)
@@ -68,23 +80,41 @@ static rung_status lay_constants(rg_compiler *c) {
   return RUNG_OK;
 }
 
+/* An output is computed right where the caller wants it, unless it is a leaf, a part of what it is
+ * a view of, or asked for twice. */
+static void place_outputs(rg_compiler *c) {
+  for (int o = 0; o < c->outputs; o++) {
+    int node = c->output[o], root = c->info[node].root;
+    if (!rg_is_computed(c, root) || c->info[root].output >= 0 ||
+        rung_shape_count(&c->g->node[node].shape) != rung_shape_count(&c->g->node[root].shape))
+      continue;
+    c->info[root].output = o;
+    c->info[root].place = (rg_place){.space = RG_OUTPUT, .index = o};
+    c->info[root].placed = true;
+  }
+}
+
 /* Units in an order in which operands come first: depth first from the outputs, so that what is
  * computed is soon used. Recursion depth would be the graph's: an explicit stack instead. */
-static rung_status order_units(rg_compiler *c, int outputs, const rung_node *output) {
+static rung_status order_units(rg_compiler *c) {
   typedef struct frame {
-    int unit, node, operand;
+    int unit, node, operand, edge;
   } frame;
   frame *stack = rg_alloc(c->ctx, (size_t)c->units + 1, sizeof *stack);
   bool *seen = rg_calloc(c->ctx, (size_t)c->units + 1, sizeof *seen);
   rung_status status = stack && seen ? RUNG_OK : RUNG_E_MEMORY;
-  for (int o = 0; status == RUNG_OK && o < outputs; o++) {
-    int top = 0, first = c->info[c->info[output[o]].root].unit;
+  for (int o = 0; status == RUNG_OK && o < c->outputs; o++) {
+    int top = 0, first = c->info[c->info[c->output[o]].root].unit;
     if (first < 0 || seen[first]) continue;
     seen[first] = true;
-    stack[top++] = (frame){first, c->unit[first].first, 0};
+    stack[top++] = (frame){first, c->unit[first].first, 0, c->unit[first].edge};
     while (top > 0) {
       frame *f = &stack[top - 1];
-      if (f->node < 0) {
+      int unit = -1;
+      if (f->edge >= 0) {
+        unit = c->edge[f->edge].unit;
+        f->edge = c->edge[f->edge].next;
+      } else if (f->node < 0) {
         c->unit[f->unit].position = c->ordered;
         c->order[c->ordered++] = f->unit;
         top--;
@@ -92,11 +122,11 @@ static rung_status order_units(rg_compiler *c, int outputs, const rung_node *out
         f->node = c->info[f->node].next;
         f->operand = 0;
       } else {
-        int unit = c->info[c->info[c->g->node[f->node].in[f->operand++]].root].unit;
-        if (unit < 0 || seen[unit]) continue;
-        seen[unit] = true;
-        stack[top++] = (frame){unit, c->unit[unit].first, 0};
+        unit = c->info[c->info[c->g->node[f->node].in[f->operand++]].root].unit;
       }
+      if (unit < 0 || seen[unit]) continue;
+      seen[unit] = true;
+      stack[top++] = (frame){unit, c->unit[unit].first, 0, c->unit[unit].edge};
     }
   }
   rg_free(c->ctx, stack);
@@ -105,7 +135,7 @@ static rung_status order_units(rg_compiler *c, int outputs, const rung_node *out
 }
 
 /* When each array is made and last used, and which need memory. */
-static void find_lifetimes(rg_compiler *c, int outputs, const rung_node *output) {
+static void find_lifetimes(rg_compiler *c) {
   for (int i = 0; i < c->g->size; i++) {
     if (!rg_is_computed(c, i)) continue;
     rg_node_info *info = &c->info[i];
@@ -121,16 +151,10 @@ static void find_lifetimes(rg_compiler *c, int outputs, const rung_node *output)
       if (of->unit != c->info[i].unit) of->stored = true;
     }
   }
-  for (int o = 0; o < outputs; o++) {
-    rg_node_info *of = &c->info[c->info[output[o]].root];
+  for (int o = 0; o < c->outputs; o++) {
+    rg_node_info *of = &c->info[c->info[c->output[o]].root];
     of->stored = true;
-    if (output[o] == c->info[output[o]].root && of->output < 0 && of->unit >= 0) {
-      of->output = o; /* computed right where the caller wants it */
-      of->place = (rg_place){.space = RG_OUTPUT, .index = o};
-      of->placed = true;
-    } else {
-      of->died = c->ordered; /* copied at the end */
-    }
+    if (of->output != o) of->died = c->ordered; /* copied at the end */
   }
 }
 
@@ -214,9 +238,9 @@ static void copy_step(rg_compiler *c, rung_node node, int output, rg_step *step)
   step->in[0] = rg_place_of(c, node);
 }
 
-static rung_status make_steps(rg_compiler *c, int outputs, const rung_node *output) {
+static rung_status make_steps(rg_compiler *c) {
   rung_program *p = c->program;
-  p->step = rg_calloc(c->ctx, (size_t)(c->ordered + outputs), sizeof *p->step);
+  p->step = rg_calloc(c->ctx, (size_t)(c->ordered + c->outputs), sizeof *p->step);
   if (!p->step) return RUNG_E_MEMORY;
   for (int k = 0; k < c->ordered; k++) {
     int first = c->unit[c->order[k]].first;
@@ -224,9 +248,9 @@ static rung_status make_steps(rg_compiler *c, int outputs, const rung_node *outp
     RG_TRY(c->g->node[first].op->elementwise ? rg_group_step(c, c->order[k], step)
                                              : kernel_step(c, first, step));
   }
-  for (int o = 0; o < outputs; o++)
-    if (c->info[c->info[output[o]].root].output != o || output[o] != c->info[output[o]].root)
-      copy_step(c, output[o], o, &p->step[p->steps++]);
+  for (int o = 0; o < c->outputs; o++)
+    if (c->info[c->info[c->output[o]].root].output != o)
+      copy_step(c, c->output[o], o, &p->step[p->steps++]);
   int64_t most_pieces = 1;
   for (int i = 0; i < p->steps; i++) {
     if (p->step[i].scratch > p->slot_bytes) p->slot_bytes = p->step[i].scratch;
@@ -237,23 +261,24 @@ static rung_status make_steps(rg_compiler *c, int outputs, const rung_node *outp
   return RUNG_OK;
 }
 
-static rung_status compile(rg_compiler *c, int inputs, const rung_node *input, int outputs,
-                           const rung_node *output, size_t limit) {
+static rung_status compile(rg_compiler *c, size_t limit) {
   size_t size = (size_t)c->g->size;
   c->need = rg_calloc(c->ctx, size, sizeof *c->need);
   c->info = rg_alloc(c->ctx, size, sizeof *c->info);
   c->unit = rg_alloc(c->ctx, size, sizeof *c->unit);
   c->order = rg_alloc(c->ctx, size, sizeof *c->order);
   if (!c->need || !c->info || !c->unit || !c->order) return RUNG_E_MEMORY;
-  rg_mark_needed(c->g, outputs, output, c->need);
+  rg_mark_needed(c->g, c->outputs, c->output, c->need);
   find_views(c);
-  RG_TRY(check_inputs(c, inputs, input));
+  RG_TRY(place_inputs(c));
   RG_TRY(lay_constants(c));
+  place_outputs(c);
   RG_TRY(rg_make_units(c));
-  RG_TRY(order_units(c, outputs, output));
-  find_lifetimes(c, outputs, output);
+  RG_TRY(rg_place_shares(c));
+  RG_TRY(order_units(c));
+  find_lifetimes(c);
   RG_TRY(place_arrays(c));
-  RG_TRY(make_steps(c, outputs, output));
+  RG_TRY(make_steps(c));
   size_t bytes = rung_program_bytes(c->program);
   if (limit && bytes > limit)
     return rg_fail(c->ctx, RUNG_E_BUDGET,
@@ -262,29 +287,40 @@ static rung_status compile(rg_compiler *c, int inputs, const rung_node *input, i
   return RUNG_OK;
 }
 
+static void release(rg_compiler *c) {
+  rg_free(c->ctx, c->output);
+  rg_free(c->ctx, c->need);
+  rg_free(c->ctx, c->info);
+  rg_free(c->ctx, c->unit);
+  rg_free(c->ctx, c->dependence);
+  rg_free(c->ctx, c->edge);
+  rg_free(c->ctx, c->order);
+}
+
 rung_status rung_compile(rung_graph *g, const rung_compile_options *options, int inputs,
                          const rung_node *input, int outputs, const rung_node *output,
                          rung_program **out) {
   rung_compile_options defaults = rung_compile_options_default();
   if (!options) options = &defaults;
   *out = NULL;
-  for (int i = 0; i < outputs; i++)
-    if (output[i] < 0 || output[i] >= g->size)
-      return g->ctx->status != RUNG_OK && output[i] == RUNG_NONE
-                 ? g->ctx->status
-                 : rg_fail(g->ctx, RUNG_E_ARGUMENT, "compile: output %d is not a node", i);
-  rung_program *program = rg_calloc(g->ctx, 1, sizeof *program);
+  RG_TRY(check_nodes(g, inputs, input, outputs, output));
+  rg_compiler c = {.ctx = g->ctx,
+                   .g = g,
+                   .inputs = inputs,
+                   .outputs = outputs,
+                   .input = input,
+                   .shared = options->shared,
+                   .share = options->share};
+  rung_program *program = c.program = rg_calloc(g->ctx, 1, sizeof *c.program);
   if (!program) return RUNG_E_MEMORY;
-  program->ctx = g->ctx;
-  program->dtype = options->dtype;
-  program->inputs = inputs;
-  program->outputs = outputs;
-  rg_compiler c = {.ctx = g->ctx, .g = g, .program = program};
-  rung_status status = compile(&c, inputs, input, outputs, output, options->memory_limit);
-  rg_free(g->ctx, c.need);
-  rg_free(g->ctx, c.info);
-  rg_free(g->ctx, c.unit);
-  rg_free(g->ctx, c.order);
+  *program =
+      (rung_program){.ctx = g->ctx, .dtype = options->dtype, .inputs = inputs, .outputs = outputs};
+  c.output = rg_alloc(g->ctx, (size_t)outputs, sizeof *c.output);
+  rung_status status = c.output ? RUNG_OK : RUNG_E_MEMORY;
+  if (c.output && outputs) memcpy(c.output, output, (size_t)outputs * sizeof *output);
+  if (status == RUNG_OK) status = rg_prepare_shares(&c, g);
+  if (status == RUNG_OK) status = compile(&c, options->memory_limit);
+  release(&c);
   if (status == RUNG_OK)
     *out = program;
   else

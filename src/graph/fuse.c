@@ -10,57 +10,115 @@
 
 #define MOST_NODES 64 /* of a group: a bound on tile registers */
 
-typedef struct dependence {
-  uint64_t *bits; /* [units][words] */
-  size_t words;
-} dependence;
-
-static bool depends(const dependence *d, int unit, int on) {
-  return d->bits[(size_t)unit * d->words + (size_t)on / 64] >> (on % 64) & 1;
+bool rg_depends(const rg_compiler *c, int unit, int on) {
+  return c->dependence[(size_t)unit * c->words + (size_t)on / 64] >> (on % 64) & 1;
 }
 
-static void add_dependence(const dependence *d, int unit, int on) {
-  uint64_t *row = d->bits + (size_t)unit * d->words, *of = d->bits + (size_t)on * d->words;
-  for (size_t w = 0; w < d->words; w++) row[w] |= of[w];
+static void add_row(rg_compiler *c, int unit, int on) {
+  uint64_t *row = c->dependence + (size_t)unit * c->words;
+  const uint64_t *of = c->dependence + (size_t)on * c->words;
+  for (size_t w = 0; w < c->words; w++) row[w] |= of[w];
   row[on / 64] |= UINT64_C(1) << (on % 64);
 }
 
-/* Does operand j of the node name the same elements as a node of its own shape? */
-static bool same_elements(const rg_compiler *c, int node, int j) {
-  int in = c->g->node[node].in[j];
-  return c->info[in].view_offset == 0 &&
-         rung_shape_count(&c->g->node[in].shape) == rung_shape_count(&c->g->node[node].shape) &&
-         rung_shape_count(&c->g->node[c->info[in].root].shape) ==
-             rung_shape_count(&c->g->node[node].shape);
+void rg_add_dependence(rg_compiler *c, int unit, int on) {
+  if (rg_depends(c, unit, on)) return;
+  add_row(c, unit, on);
+  for (int k = 0; k < c->units; k++)
+    if (k != unit && rg_depends(c, k, unit)) add_row(c, k, on);
 }
 
-static bool may_join(const rg_compiler *c, const dependence *d, int node, int unit) {
+bool rg_same_elements(const rg_compiler *c, int node, int j) {
+  int in = c->g->node[node].in[j];
+  int64_t count = rung_shape_count(&c->g->node[node].shape);
+  return c->info[in].view_offset == 0 && rung_shape_count(&c->g->node[in].shape) == count &&
+         rung_shape_count(&c->g->node[c->info[in].root].shape) == count;
+}
+
+/* The unit that makes operand j of a node, or -1. */
+static int unit_of(const rg_compiler *c, int node, int j) {
+  return c->info[c->info[c->g->node[node].in[j]].root].unit;
+}
+
+static bool may_join(const rg_compiler *c, int node, int unit) {
   if (unit < 0 || c->unit[unit].nodes >= MOST_NODES) return false;
   const rg_node *first = &c->g->node[c->unit[unit].first];
   if (!first->op->elementwise || !rg_shape_equal(&first->shape, &c->g->node[node].shape))
     return false;
   for (int j = 0; j < c->g->node[node].operands; j++) {
-    int of = c->info[c->info[c->g->node[node].in[j]].root].unit;
-    if (of == unit ? !same_elements(c, node, j) : of >= 0 && depends(d, of, unit)) return false;
+    int of = unit_of(c, node, j);
+    if (of == unit ? !rg_same_elements(c, node, j) : of >= 0 && rg_depends(c, of, unit))
+      return false;
   }
   return true;
 }
 
+/* May the group of operand j become one with the group that the node is about to join? Only groups
+ * that do not depend on each other are merged, so that no other unit comes between. */
+static bool may_merge(const rg_compiler *c, int node, int unit, int j) {
+  int other = unit_of(c, node, j);
+  if (other < 0 || other == unit || c->unit[unit].nodes + c->unit[other].nodes >= MOST_NODES)
+    return false;
+  const rg_node *a = &c->g->node[c->unit[unit].first], *b = &c->g->node[c->unit[other].first];
+  if (!b->op->elementwise || !rg_shape_equal(&a->shape, &b->shape) ||
+      !rg_same_elements(c, node, j) || rg_depends(c, unit, other) || rg_depends(c, other, unit))
+    return false;
+  for (int k = 0; k < c->g->node[node].operands; k++) {
+    int of = unit_of(c, node, k);
+    if (of == other ? !rg_same_elements(c, node, k) : of >= 0 && rg_depends(c, of, other))
+      return false;
+  }
+  return true;
+}
+
+/* The nodes of both in their order, which is one in which operands come first. */
+static void merge_chains(rg_compiler *c, rg_unit *a, const rg_unit *b) {
+  int x = a->first, y = b->first, last = -1;
+  while (x >= 0 || y >= 0) {
+    int *from = y < 0 || (x >= 0 && x < y) ? &x : &y, node = *from;
+    *from = c->info[node].next;
+    if (last < 0)
+      a->first = node;
+    else
+      c->info[last].next = node;
+    last = node;
+  }
+  a->last = last;
+  a->nodes += b->nodes;
+}
+
+/* Unit `other` becomes part of `unit`. */
+static void merge(rg_compiler *c, int unit, int other) {
+  for (int i = c->unit[other].first; i >= 0; i = c->info[i].next) c->info[i].unit = unit;
+  merge_chains(c, &c->unit[unit], &c->unit[other]);
+  c->unit[other] = (rg_unit){.first = -1, .last = -1, .edge = -1, .into = unit};
+  for (size_t w = 0; w < c->words; w++)
+    c->dependence[(size_t)unit * c->words + w] |= c->dependence[(size_t)other * c->words + w];
+  for (int k = 0; k < c->units; k++)
+    if (k != unit && (rg_depends(c, k, unit) || rg_depends(c, k, other))) add_row(c, k, unit);
+}
+
+/* The unit that `unit` has become part of. */
+static int now(const rg_compiler *c, int unit) {
+  while (unit >= 0 && c->unit[unit].into >= 0) unit = c->unit[unit].into;
+  return unit;
+}
+
 /* A group of an operand, else one that reads an operand too; -1 for none. */
-static int find_group(const rg_compiler *c, const dependence *d, int node) {
+static int find_group(const rg_compiler *c, int node) {
   int best = -1;
   for (int j = 0; j < c->g->node[node].operands; j++) {
-    int unit = c->info[c->info[c->g->node[node].in[j]].root].unit;
-    if (unit > best && may_join(c, d, node, unit)) best = unit;
+    int unit = unit_of(c, node, j);
+    if (unit > best && may_join(c, node, unit)) best = unit;
   }
   for (int j = 0; best < 0 && j < c->g->node[node].operands; j++) {
-    int unit = c->info[c->info[c->g->node[node].in[j]].root].last_user;
-    if (may_join(c, d, node, unit)) best = unit;
+    int unit = now(c, c->info[c->info[c->g->node[node].in[j]].root].last_user);
+    if (may_join(c, node, unit)) best = unit;
   }
   return best;
 }
 
-static void join(rg_compiler *c, const dependence *d, int node, int unit) {
+static void join(rg_compiler *c, int node, int unit) {
   rg_unit *u = &c->unit[unit];
   if (u->nodes++)
     c->info[u->last].next = node;
@@ -72,29 +130,27 @@ static void join(rg_compiler *c, const dependence *d, int node, int unit) {
   for (int j = 0; j < c->g->node[node].operands; j++) {
     rg_node_info *root = &c->info[c->info[c->g->node[node].in[j]].root];
     root->last_user = unit;
-    if (root->unit < 0 || root->unit == unit || depends(d, unit, root->unit)) continue;
-    add_dependence(d, unit, root->unit);
-    for (int k = 0; k < c->units; k++) /* what depends on this unit depends on that one too */
-      if (k != unit && depends(d, k, unit)) add_dependence(d, k, unit);
+    if (root->unit >= 0 && root->unit != unit) rg_add_dependence(c, unit, root->unit);
   }
 }
 
 rung_status rg_make_units(rg_compiler *c) {
   size_t most = 0;
   for (int i = 0; i < c->g->size; i++) most += rg_is_computed(c, i);
-  dependence d = {.words = most / 64 + 1};
-  d.bits = rg_calloc(c->ctx, most * d.words, sizeof *d.bits);
-  if (!d.bits) return RUNG_E_MEMORY;
+  c->words = most / 64 + 1;
+  c->dependence = rg_calloc(c->ctx, most * c->words, sizeof *c->dependence);
+  if (!c->dependence) return RUNG_E_MEMORY;
   for (int i = 0; i < c->g->size; i++) {
     if (!rg_is_computed(c, i)) continue;
-    int unit = c->g->node[i].op->elementwise ? find_group(c, &d, i) : -1;
+    int unit = c->g->node[i].op->elementwise ? find_group(c, i) : -1;
     if (unit < 0) {
       unit = c->units++;
-      c->unit[unit] = (rg_unit){.nodes = 0};
+      c->unit[unit] = (rg_unit){.edge = -1, .into = -1};
     }
-    join(c, &d, i, unit);
+    for (int j = 0; c->unit[unit].nodes > 0 && j < c->g->node[i].operands; j++)
+      if (may_merge(c, i, unit, j)) merge(c, unit, unit_of(c, i, j));
+    join(c, i, unit);
   }
-  rg_free(c->ctx, d.bits);
   return RUNG_OK;
 }
 
@@ -163,7 +219,7 @@ static int loaded_register(builder *b, int in, const rung_shape *shape) {
 static rg_slot operand_slot(builder *b, int node, int j) {
   rg_compiler *c = b->c;
   int in = c->g->node[node].in[j], root = c->info[in].root;
-  if (c->info[root].unit == b->unit && !c->info[root].stored)
+  if (c->info[root].unit == b->unit && b->reg_of[root] >= 0)
     return (rg_slot){.reg = b->reg_of[root]};
   if (rung_shape_count(&c->g->node[in].shape) == b->step->count)
     return (rg_slot){.reg = -1, .place = rg_place_of(c, in)};
@@ -174,9 +230,29 @@ static void release_operands(builder *b, int node) {
   rg_compiler *c = b->c;
   for (int j = 0; j < c->g->node[node].operands; j++) {
     int root = c->info[c->g->node[node].in[j]].root;
-    if (c->info[root].unit == b->unit && --b->uses[root] == 0 && b->reg_of[root] >= 0)
+    if (c->info[root].unit == b->unit && --b->uses[root] == 0 && b->reg_of[root] >= 0 &&
+        !c->info[root].stored) /* a deferred one is kept to the end */
       b->busy[b->reg_of[root]] = false;
   }
+}
+
+/* Is the input whose place the node's output may take read by the group after the node? Then it is
+ * laid there when the rest of the tile is done. */
+static bool is_deferred(const rg_compiler *c, int node) {
+  int over = c->info[node].over;
+  for (int i = c->info[node].next; over >= 0 && i >= 0; i = c->info[i].next)
+    for (int j = 0; j < c->g->node[i].operands; j++)
+      if (c->info[c->g->node[i].in[j]].root == over) return true;
+  return false;
+}
+
+static void add_deferred(builder *b, int node) {
+  rg_instruction *copy = &b->step->instruction[b->step->instructions++];
+  *copy = (rg_instruction){.kernels = {.portable = rg_copy_kernel},
+                           .operands = 1,
+                           .first_operand = b->operands,
+                           .out = {.reg = -1, .place = rg_place_of(b->c, node)}};
+  b->step->operand[b->operands++] = (rg_slot){.reg = b->reg_of[node]};
 }
 
 static rung_status add_instruction(builder *b, int node) {
@@ -191,7 +267,7 @@ static rung_status add_instruction(builder *b, int node) {
     return rg_fail(c->ctx, RUNG_E_UNSUPPORTED, "compile: %s has no kernel for %s precision",
                    n->op->name, rung_dtype_name(c->program->dtype));
   for (int j = 0; j < n->operands; j++) b->step->operand[b->operands++] = operand_slot(b, node, j);
-  if (c->info[node].stored) {
+  if (c->info[node].stored && !is_deferred(c, node)) {
     instruction->out = (rg_slot){.reg = -1, .place = rg_place_of(c, node)};
   } else {
     b->reg_of[node] = take_register(b); /* before operands are released: out never aliases in */
@@ -213,11 +289,11 @@ static void choose_tile(rg_step *step, size_t size) {
 rung_status rg_group_step(rg_compiler *c, int unit, rg_step *step) {
   const rg_unit *u = &c->unit[unit];
   builder b = {.c = c, .unit = unit, .step = step};
-  int operands = 0;
+  int operands = u->nodes; /* of deferred copies */
   for (int i = u->first; i >= 0; i = c->info[i].next) operands += c->g->node[i].operands;
   *step = (rg_step){.name = c->g->node[u->last].op->name,
                     .count = rung_shape_count(&c->g->node[u->first].shape)};
-  step->instruction = rg_calloc(c->ctx, (size_t)u->nodes, sizeof *step->instruction);
+  step->instruction = rg_calloc(c->ctx, 2 * (size_t)u->nodes, sizeof *step->instruction);
   step->operand = rg_calloc(c->ctx, (size_t)operands, sizeof *step->operand);
   step->load = rg_calloc(c->ctx, (size_t)operands, sizeof *step->load);
   b.reg_of = rg_alloc(c->ctx, (size_t)c->g->size, sizeof *b.reg_of);
@@ -233,6 +309,8 @@ rung_status rg_group_step(rg_compiler *c, int unit, rg_step *step) {
     for (int j = 0; j < c->g->node[i].operands; j++) operand_slot(&b, i, j); /* takes the loads */
   for (int i = u->first; status == RUNG_OK && i >= 0; i = c->info[i].next)
     status = add_instruction(&b, i);
+  for (int i = u->first; status == RUNG_OK && i >= 0; i = c->info[i].next)
+    if (c->info[i].stored && b.reg_of[i] >= 0) add_deferred(&b, i);
   rg_free(c->ctx, b.reg_of);
   rg_free(c->ctx, b.uses);
   if (status == RUNG_OK) choose_tile(step, rung_dtype_size(c->program->dtype));

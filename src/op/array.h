@@ -9,6 +9,9 @@
 /* Copies operand 0. */
 rung_status rg_copy_kernel(const rung_call *call);
 
+/* A node of its own with the elements of `a`: a copy. */
+rung_node rg_identity(rung_graph *g, rung_node a);
+
 /* An array seen around one axis: [outer][length][inner]. */
 typedef struct rg_around {
   int64_t outer, length, inner;

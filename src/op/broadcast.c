@@ -1,6 +1,6 @@
 /* Repeats an array to a larger shape. Attributes: i[0] rank, i[1..] dimensions. Elementwise: the
  * broadcasting of its operand is the whole work. */
-#include "op/kernels.h"
+#include "op/array.h"
 
 #define identity(x) (x)
 RG_KERNELS_OF_TYPE(broadcast, f32, float, identity(a[i]))
@@ -41,12 +41,20 @@ static const rung_op op = {.name = "broadcast",
                            .map = map,
                            .kernel = RG_TABLE(broadcast)};
 
+static rung_node apply(rung_graph *g, rung_node a, const rung_shape *shape) {
+  rung_attributes attr = {.i = {shape->rank}};
+  for (int i = 0; i < shape->rank; i++) attr.i[i + 1] = shape->dim[i];
+  return rung_apply(g, &op, 1, &a, &attr);
+}
+
+rung_node rg_identity(rung_graph *g, rung_node a) {
+  rung_shape shape = rung_node_shape(g, a);
+  return apply(g, a, &shape);
+}
+
 rung_node rung_broadcast(rung_graph *g, rung_node a, int rank, const int64_t *dims) {
   rung_shape want, have = rung_node_shape(g, a);
   if (have.rank < 0 || rg_shape_make(g->ctx, "broadcast", rank, dims, &want) != RUNG_OK)
     return RUNG_NONE;
-  if (rg_shape_equal(&want, &have)) return a;
-  rung_attributes attr = {.i = {rank}};
-  for (int i = 0; i < rank; i++) attr.i[i + 1] = dims[i];
-  return rung_apply(g, &op, 1, &a, &attr);
+  return rg_shape_equal(&want, &have) ? a : apply(g, a, &want);
 }

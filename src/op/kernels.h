@@ -22,6 +22,15 @@
 #define RG_AVX512
 #endif
 
+/* The iterations of the loop that follows may be done in any order: `out` may be an operand's own
+ * array, never a shifted one. (A restrict pointer would say that it is none.) */
+#if defined(__clang__)
+#define RG_ELEMENTWISE _Pragma("clang loop vectorize(assume_safety)")
+#pragma clang diagnostic ignored "-Wpass-failed"
+#else
+#define RG_ELEMENTWISE _Pragma("GCC ivdep")
+#endif
+
 /* One kernel function; `value` is an expression in a[i], b[i], c[i] and the attributes `attr`. */
 #define RG_KERNEL(name, attributes, type, value)                                                   \
   attributes static rung_status name(const rung_call *call) {                                      \
@@ -29,8 +38,9 @@
     const type *a = call->in[0];                                                                   \
     const type *b = call->operands > 1 ? call->in[1] : a;                                          \
     const type *c = call->operands > 2 ? call->in[2] : a;                                          \
-    type *restrict out = call->out;                                                                \
+    type *out = call->out;                                                                         \
     (void)attr, (void)b, (void)c;                                                                  \
+    RG_ELEMENTWISE                                                                                 \
     for (int64_t i = 0; i < call->count; i++) out[i] = value;                                      \
     return RUNG_OK;                                                                                \
   }
