@@ -1,20 +1,15 @@
-/* A model as one C99 file. The code below is written over the number functions of src/num, with
- * $T for the type of numbers, $S for the end of the functions' names, $W for the type of weights,
- * $I and $O for the numbers of inputs and outputs. Their text is put in front, and every name that
- * begins with rg_ then gets the model's name instead. The order of operations is that of prediction
- * (nn/model.h), so that the bits agree. */
+/* A model as one C99 file (c_file.h). The order of operations is that of prediction (nn/model.h),
+ * so that the bits agree. */
 #include <string.h>
 
+#include "store/c_file.h"
 #include "store/export.h"
-#include "store/number_text.h"
 
 typedef struct exporter {
   const rung_model *model;
-  rung_context *ctx;
   const char *name;
-  char upper[48]; /* the name in capitals */
   bool gradient;
-  rg_text code; /* before names are put in */
+  rg_c_file file;
 } exporter;
 
 /* ---- the fixed part ---- */
@@ -118,7 +113,7 @@ static const char head_slope[] =
 
 static void put_numbers(exporter *e, const char *what, int stage, int layer_index,
                         const double *value, int64_t count) {
-  rg_text *t = &e->code;
+  rg_text *t = &e->file.code;
   rg_text_printf(t, "\nstatic const $W rg_%s", what);
   if (stage >= 0) rg_text_printf(t, "_%d", stage);
   if (layer_index >= 0) rg_text_printf(t, "_%d", layer_index);
@@ -163,21 +158,21 @@ static bool is_deep(const rung_model *m) {
 static void put_activation(exporter *e, const char *piece, rg_activation activation) {
   for (const char *at = piece; *at;) {
     size_t plain = strcspn(at, "$");
-    rg_text_add_n(&e->code, at, plain);
+    rg_text_add_n(&e->file.code, at, plain);
     at += plain;
     if (!*at) break;
     if (at[1] == 'F')
-      rg_text_add(&e->code, rg_activation_name(activation));
+      rg_text_add(&e->file.code, rg_activation_name(activation));
     else if (at[1] == 'D')
-      rg_text_add(&e->code, activation == RG_SIN ? "cos" : "sech2");
+      rg_text_add(&e->file.code, activation == RG_SIN ? "cos" : "sech2");
     else
-      rg_text_add_n(&e->code, at, 2);
+      rg_text_add_n(&e->file.code, at, 2);
     at += 2;
   }
 }
 
 static void put_helpers(exporter *e) {
-  rg_text *t = &e->code;
+  rg_text *t = &e->file.code;
   rg_text_add(t, sums);
   if (e->model->dtype != RUNG_DD) rg_text_add(t, long_sums);
   for (rg_activation a = RG_TANH; a <= RG_SIN; a++) {
@@ -194,12 +189,12 @@ static void put_helpers(exporter *e) {
 
 static void put_arrays(exporter *e, const rg_stage *s, char letter) {
   for (int l = 0; l < s->layer_count; l++)
-    rg_text_printf(&e->code, "  $T %c%d[%lld];\n", letter, l, (long long)s->layer[l].width);
+    rg_text_printf(&e->file.code, "  $T %c%d[%lld];\n", letter, l, (long long)s->layer[l].width);
 }
 
 /* The calls that compute the layers and the head of a stage. */
 static void put_forward(exporter *e, int k, bool with_slope) {
-  rg_text *t = &e->code;
+  rg_text *t = &e->file.code;
   const rg_stage *s = &e->model->stage[k];
   for (int l = 0; l < s->layer_count; l++) {
     const rg_layer *y = &s->layer[l];
@@ -224,14 +219,14 @@ static void put_forward(exporter *e, int k, bool with_slope) {
 }
 
 static void put_stage(exporter *e, int k) {
-  rg_text_printf(&e->code, "\nstatic void rg_stage_%d(const $T *s, $T *u) {\n", k);
+  rg_text_printf(&e->file.code, "\nstatic void rg_stage_%d(const $T *s, $T *u) {\n", k);
   put_arrays(e, &e->model->stage[k], 'h');
   put_forward(e, k, false);
-  rg_text_add(&e->code, "}\n");
+  rg_text_add(&e->file.code, "}\n");
 }
 
 static void put_stage_gradient(exporter *e, int k) {
-  rg_text *t = &e->code;
+  rg_text *t = &e->file.code;
   const rg_stage *s = &e->model->stage[k];
   rg_text_printf(t, "\nstatic void rg_stage_gradient_%d(const $T *s, $T *u, $T *du) {\n", k);
   put_arrays(e, s, 'h');
@@ -256,7 +251,7 @@ static void put_stage_gradient(exporter *e, int k) {
 
 /* y = eps u for the last stage, then y = y + eps u down to the first. */
 static void put_sum(exporter *e, bool with_gradient) {
-  rg_text *t = &e->code;
+  rg_text *t = &e->file.code;
   int last = e->model->stage_count - 1;
   for (int k = last; k >= 0; k--) {
     if (with_gradient)
@@ -277,7 +272,7 @@ static void put_sum(exporter *e, bool with_gradient) {
 }
 
 static void put_functions(exporter *e) {
-  rg_text *t = &e->code;
+  rg_text *t = &e->file.code;
   bool stages = e->model->stage_count > 0;
   rg_text_printf(t, "\nvoid %s(const $T *x, $T *y) {\n", e->name);
   rg_text_add(t, stages ? "  $T s[$I], u[$O];\n  int o;\n  rg_scale_inputs(x, s);\n"
@@ -310,115 +305,26 @@ static void put_code(exporter *e) {
   put_functions(e);
 }
 
-/* ---- names ---- */
+/* ---- the file ---- */
 
-static const char *const type_text[] = {"float", "double", "rung_dd"};
-static const char *const weight_text[] = {"float", "double", "double"};
-static const char *const suffix_text[] = {"f32", "f64", "dd"};
-
-static void put_token(const exporter *e, char token, rg_text *out) {
-  rung_dtype dtype = e->model->dtype;
-  if (token == 'T') rg_text_add(out, type_text[dtype]);
-  if (token == 'W') rg_text_add(out, weight_text[dtype]);
-  if (token == 'S') rg_text_add(out, suffix_text[dtype]);
-  if (token == 'L') rg_text_add(out, dtype == RUNG_DD ? "rg_dot" : "rg_long_dot");
-  if (token == 'I') rg_text_printf(out, "%s_INPUTS", e->upper);
-  if (token == 'O') rg_text_printf(out, "%s_OUTPUTS", e->upper);
+static void put_prototypes(exporter *e) {
+  rg_text *out = &e->file.prototypes;
+  rg_text_printf(out, "void %s(const $T *x, $T *y);\n", e->name);
+  if (e->gradient) rg_text_printf(out, "void %s_gradient(const $T *x, $T *y, $T *dy);\n", e->name);
 }
 
-static void put_tokens(const exporter *e, const char *text, rg_text *out) {
-  while (*text) {
-    size_t plain = strcspn(text, "$");
-    rg_text_add_n(out, text, plain);
-    text += plain;
-    if (!*text) break;
-    put_token(e, text[1], out);
-    text += 2;
-  }
-}
-
-/* rg_x becomes NAME_x, rung_dd becomes NAME_dd. */
-static void put_renamed(const exporter *e, const char *text, rg_text *out) {
-  while (*text) {
-    size_t length = rg_identifier_length(text);
-    size_t prefix = length > 3 && strncmp(text, "rg_", 3) == 0             ? 2
-                    : length == 7 && strncmp(text, "rung_dd", length) == 0 ? 4
-                                                                           : 0;
-    if (prefix) rg_text_add(out, e->name);
-    if (!length) length = 1;
-    rg_text_add_n(out, text + prefix, length - prefix);
-    text += length;
-  }
-}
-
-static void put_prototypes(const exporter *e, const char *indent, rg_text *out) {
-  const char *type = type_text[e->model->dtype];
-  rg_text_printf(out, "%svoid %s(const %s *x, %s *y);\n", indent, e->name, type, type);
-  if (e->gradient)
-    rg_text_printf(out, "%svoid %s_gradient(const %s *x, %s *y, %s *dy);\n", indent, e->name, type,
-                   type, type);
-}
-
-static void put_head(const exporter *e, rg_text *out) {
+static void put_comment(exporter *e) {
   const rung_model *m = e->model;
+  rg_text *out = &e->file.comment;
   rg_text_printf(out,
-                 "/* %s: a model of %d %s in %s precision, written by Rung %s.\n *   x: ", e->name,
+                 "%s: a model of %d %s in %s precision, written by Rung %s.\n *   x: ", e->name,
                  m->stage_count, m->stage_count == 1 ? "stage" : "stages",
                  rung_dtype_name(m->dtype), rung_version());
   rg_text_names(out, m->input_name, m->inputs);
   rg_text_add(out, "\n *   y: ");
   rg_text_names(out, m->output_name, m->outputs);
   if (e->gradient)
-    rg_text_printf(out, "\n *   dy[output * %s_INPUTS + input]: first derivatives", e->upper);
-  rg_text_printf(
-      out,
-      "\n * C99; needs libm only, allocates nothing and keeps no state. The values have the bits "
-      "of\n"
-      " * Rung's own prediction where every operation is rounded as written (no\n"
-      " * fast-math). Fast where the processor has fma "
-      "(-march=native).\n"
-      " * For the declarations alone, define %s_DECLARE before including this file. */\n"
-      "#ifndef %s_DECLARED\n#define %s_DECLARED\n\n"
-      "#define %s_INPUTS %d\n#define %s_OUTPUTS %d\n\n"
-      "#ifdef __cplusplus\nextern \"C\" {\n#endif\n",
-      e->upper, e->upper, e->upper, e->upper, m->inputs, e->upper, m->outputs);
-}
-
-static const char preamble[] =
-    "#ifdef __cplusplus\n}\n#endif\n#endif\n\n#ifndef $N_DECLARE\n"
-    "#include <float.h>\n#include <math.h>\n#include <stddef.h>\n#include <stdint.h>\n"
-    "#include <string.h>\n\n"
-    "#if defined(__FAST_MATH__) || (defined(FLT_EVAL_METHOD) && FLT_EVAL_METHOD != 0)\n"
-    "#error \"this file needs arithmetic that is rounded as written\"\n#endif\n"
-    "#ifdef __clang__\n#pragma STDC FP_CONTRACT OFF\n"
-    "#elif defined(__GNUC__) && !defined(__STRICT_ANSI__) /* GNU C would contract */\n"
-    "#pragma GCC optimize(\"fp-contract=off\")\n#endif\n";
-
-static rung_status assemble(exporter *e, rg_text *expanded, rg_text *functions, rg_text *out) {
-  put_code(e);
-  RG_TRY(rg_text_status(&e->code));
-  put_tokens(e, e->code.data, expanded);
-  RG_TRY(rg_text_status(expanded));
-  RG_TRY(rg_number_text(e->ctx, expanded->data, functions));
-  put_head(e, out);
-  rg_text decl;
-  rg_text_init(&decl, e->ctx);
-  if (e->model->dtype == RUNG_DD)
-    rg_text_add(&decl, "typedef struct rung_dd {\n  double hi, lo; /* the number is hi + lo, with "
-                       "|lo| <= ulp(hi) / 2 */\n} rung_dd;\n");
-  put_prototypes(e, "", &decl);
-  if (!decl.failed) put_renamed(e, decl.data, out);
-  bool failed = decl.failed;
-  rg_text_free(&decl);
-  if (failed) return RUNG_E_MEMORY;
-  const char *at = strstr(preamble, "$N");
-  rg_text_add_n(out, preamble, (size_t)(at - preamble));
-  rg_text_add(out, e->upper);
-  rg_text_add(out, at + 2);
-  if (functions->data) put_renamed(e, functions->data, out);
-  put_renamed(e, expanded->data, out);
-  rg_text_add(out, "#endif\n");
-  return rg_text_status(out);
+    rg_text_printf(out, "\n *   dy[output * %s_INPUTS + input]: first derivatives", e->file.upper);
 }
 
 rung_status rung_export_c(const rung_model *model, rung_context *ctx,
@@ -428,23 +334,14 @@ rung_status rung_export_c(const rung_model *model, rung_context *ctx,
   *length = 0;
   RG_TRY(rg_export_check(ctx, options, &o));
   RG_TRY(rg_model_check(model, ctx, "the model to export"));
-  exporter e = {.model = model, .ctx = ctx, .name = o.name, .gradient = o.derivatives != 0};
-  for (size_t i = 0; o.name[i]; i++)
-    e.upper[i] = (char)(o.name[i] >= 'a' && o.name[i] <= 'z' ? o.name[i] - 'a' + 'A' : o.name[i]);
-  rg_text expanded, functions, file;
-  rg_text_init(&e.code, ctx);
-  rg_text_init(&expanded, ctx);
-  rg_text_init(&functions, ctx);
-  rg_text_init(&file, ctx);
-  rung_status status = assemble(&e, &expanded, &functions, &file);
-  rg_text_free(&e.code);
-  rg_text_free(&expanded);
-  rg_text_free(&functions);
-  if (status != RUNG_OK) {
-    rg_text_free(&file);
-    return status;
-  }
-  *out = file.data;
-  *length = file.length;
-  return RUNG_OK;
+  exporter e = {.model = model, .name = o.name, .gradient = o.derivatives != 0};
+  rg_c_file_init(&e.file, ctx, o.name, model->dtype);
+  e.file.inputs = model->inputs;
+  e.file.outputs = model->outputs;
+  put_comment(&e);
+  put_prototypes(&e);
+  put_code(&e);
+  rung_status status = rg_c_file_text(&e.file, out, length);
+  rg_c_file_free(&e.file);
+  return status;
 }
