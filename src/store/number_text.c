@@ -2,6 +2,7 @@
  * text (cmake/embed.cmake), and writes out those that are needed. */
 #include "store/number_text.h"
 
+#include <stdio.h>
 #include <string.h>
 
 extern const char rg_number_single[], rg_number_double[], rg_number_quad[];
@@ -93,6 +94,13 @@ static rung_status write_all(rung_context *ctx, library *lib, const char *code, 
   if (dd) dd->written = true;
   write_named(lib, code, code + strlen(code), out);
   return rg_text_status(out);
+}
+
+bool rg_number_known(const char *name) {
+  char mark[96];
+  snprintf(mark, sizeof mark, BEGIN "%s:", name);
+  return strstr(rg_number_single, mark) || strstr(rg_number_double, mark) ||
+         strstr(rg_number_quad, mark);
 }
 
 rung_status rg_number_text(rung_context *ctx, const char *code, rg_text *out) {
