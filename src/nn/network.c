@@ -14,14 +14,14 @@ static rung_node parameter(rung_graph *g, rg_parameters *p, const char *name, in
                            int64_t columns, const double *value) {
   if (p->count == p->capacity) {
     int capacity = p->capacity ? 2 * p->capacity : 16;
-    rg_parameter *list = rg_realloc(g->ctx, p->list, (size_t)capacity, sizeof *list);
+    rg_parameter_entry *list = rg_realloc(g->ctx, p->list, (size_t)capacity, sizeof *list);
     if (!list) return RUNG_NONE;
     p->ctx = g->ctx;
     p->list = list;
     p->capacity = capacity;
   }
   rung_node node = rung_input(g, name, 2, (int64_t[]){rows, columns});
-  p->list[p->count++] = (rg_parameter){node, rows * columns, value};
+  p->list[p->count++] = (rg_parameter_entry){node, rows * columns, value};
   return node;
 }
 

@@ -7,16 +7,16 @@
 #include "nn/model.h"
 
 /* A parameter of a graph: its node and where its numbers lie in the model. */
-typedef struct rg_parameter {
+typedef struct rg_parameter_entry {
   rung_node node;
   int64_t count;
   const double *value;
-} rg_parameter;
+} rg_parameter_entry;
 
 /* The parameters of a graph, in the order in which their nodes were made. */
 typedef struct rg_parameters {
   rung_context *ctx;
-  rg_parameter *list;
+  rg_parameter_entry *list;
   int count, capacity;
 } rg_parameters;
 
