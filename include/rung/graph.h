@@ -120,6 +120,28 @@ typedef enum rung_accumulate {
  * two dimensions. */
 RUNG_API rung_node rung_matmul(rung_graph *g, rung_node a, rung_node b, int transpose_a,
                                int transpose_b, rung_accumulate how);
+/** How a convolution lies over an image. */
+typedef struct rung_conv {
+  int64_t stride[2];  /**< Down and across, at least 1. */
+  int64_t padding[4]; /**< Zeros laid around: top, left, bottom, right. */
+  int64_t groups;     /**< Channels and filters fall into so many groups; a filter sees its own. */
+} rung_conv;
+
+/** Convolution (correlation, the kernel is not turned) of images [N, H, W, C] with weights
+ * [kh, kw, C / groups, K]: [N, OH, OW, K] with OH = (H + top + bottom - kh) / stride + 1, rounded
+ * down, OW likewise. All operands of this and the next two may have one more axis in front:
+ * samples, each with weights of its own.
+ * @param settings NULL for stride 1, no padding, one group */
+RUNG_API rung_node rung_conv2d(rung_graph *g, rung_node x, rung_node w, const rung_conv *settings);
+/** Its adjoint in the images: what is y [N, OH, OW, K] of rung_conv2d() with these weights and
+ * settings goes back to images [N, height, width, C]. */
+RUNG_API rung_node rung_conv2d_transpose(rung_graph *g, rung_node y, rung_node w,
+                                         const rung_conv *settings, int64_t height, int64_t width);
+/** Its adjoint in the weights: from images x and y as rung_conv2d() gives them, weights
+ * [kh, kw, C / groups, K]. The sum over a batch is a sum of parts that its size determines. */
+RUNG_API rung_node rung_conv2d_weights(rung_graph *g, rung_node x, rung_node y,
+                                       const rung_conv *settings, int64_t kernel_height,
+                                       int64_t kernel_width);
 /** The sum over the axes whose bits are set in `axes` (bit 0 is axis 0); they stay as dimensions of
  * 1 where `keep` is not 0, else they go. The order of summation is a fixed tree, which depends on
  * the shape alone. */

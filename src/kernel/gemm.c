@@ -172,7 +172,10 @@ static void take_panel(const block *t, rg_tile *tile, int64_t i, int64_t height)
 static void run_block(const block *t) {
   const plan *p = t->p;
   int64_t panels = (t->rows + t->tiles->rows - 1) / t->tiles->rows;
-  rg_tile tile = {.k = t->depth, .ldc = t->ldc, .lde = t->lde};
+  static const int64_t start = 0;
+  rg_tile tile = {.segments = 1, .k = t->depth, .a_start = &start, .b_start = &start};
+  tile.ldc = t->ldc;
+  tile.lde = t->lde;
   tile.first = t->start == 0;
   tile.last = t->start + t->depth == p->k;
   int64_t i = 0;

@@ -7,12 +7,14 @@
 /* The definition in plain loops: the portable path, and what every other kernel agrees with. */
 void rg_gemm_plain(const rg_gemm_args *args);
 
-/* A small block of C whose sums are held in registers while k runs. Steps are in elements. */
+/* A small block of C whose sums are held in registers while k runs, in segments: those of a product
+ * of matrices are one, a convolution's lie apart. Steps and starts are in elements. */
 typedef struct rg_tile {
-  int64_t k;
-  const void *a; /* element (i, p) at a_row * i + a_step * p */
+  int64_t segments, k;              /* k: of each segment */
+  const int64_t *a_start, *b_start; /* [segment] */
+  const void *a; /* element (i, p) of a segment at its start + a_row * i + a_step * p */
   int64_t a_row, a_step;
-  const void *b; /* element (p, j) at b_step * p + j */
+  const void *b; /* element (p, j) of a segment at its start + b_step * p + j */
   int64_t b_step;
   void *c;
   int64_t ldc;
@@ -38,6 +40,8 @@ typedef struct rg_tiles {
  * and the other way round. */
 const rg_tiles *rg_tiles_avx2(rung_dtype dtype, rung_accumulate how, bool flipped);
 const rg_tiles *rg_tiles_avx512(rung_dtype dtype, rung_accumulate how, bool flipped);
+/* Plain loops in the form of tiles; RUNG_WORKING, not flipped. */
+const rg_tiles *rg_tiles_plain(rung_dtype dtype);
 
 /* to[p][i] = from[p][i] for p < k, i < n; elements of `size` bytes. */
 void rg_pack_rows(size_t size, void *to, int64_t to_step, const void *from, int64_t from_step,

@@ -68,3 +68,37 @@ void rg_gemm_plain(const rg_gemm_args *g) {
   if (g->dtype == RUNG_F64) plain_f64(g, va, vb);
   if (g->dtype == RUNG_DD) plain_dd(g, va, vb);
 }
+
+/* One row of C, many columns at a time so that B is read along its rows. */
+enum { PLAIN_LANES = 8, PLAIN_COLUMNS = PLAIN_LANES * RG_TILE_VECTORS };
+
+static rung_dd step_dd(rung_dd x, rung_dd y, rung_dd c) {
+  return rg_add_dd(c, rg_mul_dd(x, y));
+}
+
+#define DEFINE_PLAIN_TILE(name, real, zero, fma_of)                                                \
+  static void plain_tile_##name(const rg_tile *t) {                                                \
+    real c[PLAIN_COLUMNS];                                                                         \
+    for (int64_t j = 0; j < t->columns; j++) c[j] = t->first ? zero : ((const real *)t->c)[j];     \
+    for (int64_t segment = 0; segment < t->segments; segment++) {                                  \
+      const real *a = (const real *)t->a + t->a_start[segment];                                    \
+      const real *b = (const real *)t->b + t->b_start[segment];                                    \
+      for (int64_t p = 0; p < t->k; p++, a += t->a_step, b += t->b_step)                           \
+        for (int64_t j = 0; j < t->columns; j++) c[j] = fma_of(*a, b[j], c[j]);                    \
+    }                                                                                              \
+    for (int64_t j = 0; j < t->columns; j++) ((real *)t->c)[j] = c[j];                             \
+  }                                                                                                \
+  static const rg_tile_fn plain_table_##name[1][RG_TILE_VECTORS] = {                               \
+      {plain_tile_##name, plain_tile_##name, plain_tile_##name, plain_tile_##name,                 \
+       plain_tile_##name, plain_tile_##name, plain_tile_##name, plain_tile_##name}};               \
+  static const rg_tiles plain_tiles_##name = {PLAIN_LANES, 1, plain_widths, plain_table_##name};
+
+static const int plain_widths[] = {RG_TILE_VECTORS};
+DEFINE_PLAIN_TILE(f32, float, 0, fmaf)
+DEFINE_PLAIN_TILE(f64, double, 0, fma)
+DEFINE_PLAIN_TILE(dd, rung_dd, ((rung_dd){0, 0}), step_dd)
+
+const rg_tiles *rg_tiles_plain(rung_dtype dtype) {
+  if (dtype == RUNG_F32) return &plain_tiles_f32;
+  return dtype == RUNG_F64 ? &plain_tiles_f64 : &plain_tiles_dd;
+}

@@ -86,22 +86,91 @@ BUILD(scatter_add,
                                                  rung_broadcast(g, rung_constant(g, 1), DIMS(1))},
                                    0),
                        5))
+/* Strides over the border, kernels larger than the image, groups, one image and several. */
+static const rung_conv plain_conv = {{1, 1}, {1, 1, 1, 1}, 1};
+static const rung_conv strided_conv = {{2, 1}, {1, 0, 2, 1}, 1};
+static const rung_conv grouped_conv = {{1, 2}, {1, 2, 1, 0}, 2};
+BUILD(conv2d, rung_conv2d(g, rung_reshape(g, x, DIMS(2, 3, 2, 1)),
+                          rung_reshape(g, y, DIMS(3, 2, 1, 2)), &plain_conv))
+BUILD(conv2d_strided, rung_conv2d(g, rung_reshape(g, x, DIMS(1, 3, 2, 2)),
+                                  rung_reshape(g, y, DIMS(3, 1, 2, 2)), &strided_conv))
+BUILD(conv2d_grouped, rung_conv2d(g, rung_reshape(g, x, DIMS(1, 2, 3, 2)),
+                                  rung_reshape(g, y, DIMS(3, 2, 1, 2)), &grouped_conv))
+BUILD(conv2d_samples, rung_conv2d(g, rung_reshape(g, x, DIMS(2, 1, 3, 2, 1)),
+                                  rung_reshape(g, y, DIMS(2, 3, 1, 1, 2)), &plain_conv))
+BUILD(conv2d_transpose,
+      rung_conv2d_transpose(g, rung_reshape(g, x, DIMS(2, 3, 2, 1)),
+                            rung_reshape(g, y, DIMS(3, 2, 2, 1)), &plain_conv, 3, 1))
+BUILD(conv2d_transpose_strided,
+      rung_conv2d_transpose(g, rung_reshape(g, x, DIMS(1, 3, 2, 2)),
+                            rung_reshape(g, y, DIMS(3, 2, 1, 2)), &strided_conv, 4, 2))
+BUILD(conv2d_transpose_grouped,
+      rung_conv2d_transpose(g, rung_reshape(g, x, DIMS(1, 2, 3, 2)),
+                            rung_reshape(g, y, DIMS(3, 2, 1, 2)), &grouped_conv, 2, 5))
+BUILD(conv2d_weights, rung_conv2d_weights(g, rung_reshape(g, x, DIMS(2, 3, 2, 1)),
+                                          rung_reshape(g, y, DIMS(2, 3, 2, 1)), &plain_conv, 3, 3))
+BUILD(conv2d_weights_grouped,
+      rung_conv2d_weights(g, rung_reshape(g, x, DIMS(1, 2, 3, 2)),
+                          rung_reshape(g, y, DIMS(1, 2, 3, 2)), &grouped_conv, 3, 1))
 
 #define ENTRY(name)                                                                                \
   { #name, build_##name }
 static const struct {
   const char *name;
   build_fn build;
-} cases[] = {
-    ENTRY(neg),          ENTRY(abs),        ENTRY(sign),      ENTRY(reciprocal), ENTRY(sqrt),
-    ENTRY(exp),          ENTRY(log),        ENTRY(sin),       ENTRY(cos),        ENTRY(tan),
-    ENTRY(atan),         ENTRY(tanh),       ENTRY(sech2),     ENTRY(add),        ENTRY(sub),
-    ENTRY(mul),          ENTRY(div),        ENTRY(min),       ENTRY(max),        ENTRY(pow),
-    ENTRY(less),         ENTRY(less_equal), ENTRY(equal),     ENTRY(powi),       ENTRY(select),
-    ENTRY(broadcasting), ENTRY(matmul),     ENTRY(matmul_tn), ENTRY(matmul_tt),  ENTRY(matmul_nn),
-    ENTRY(matmul_batch), ENTRY(outer),      ENTRY(sum_all),   ENTRY(sum_rows),   ENTRY(mean_keep),
-    ENTRY(reduce_max),   ENTRY(reduce_min), ENTRY(reshape),   ENTRY(transpose),  ENTRY(slice),
-    ENTRY(pad),          ENTRY(concat),     ENTRY(gather),    ENTRY(scatter_add)};
+} cases[] = {ENTRY(neg),
+             ENTRY(abs),
+             ENTRY(sign),
+             ENTRY(reciprocal),
+             ENTRY(sqrt),
+             ENTRY(exp),
+             ENTRY(log),
+             ENTRY(sin),
+             ENTRY(cos),
+             ENTRY(tan),
+             ENTRY(atan),
+             ENTRY(tanh),
+             ENTRY(sech2),
+             ENTRY(add),
+             ENTRY(sub),
+             ENTRY(mul),
+             ENTRY(div),
+             ENTRY(min),
+             ENTRY(max),
+             ENTRY(pow),
+             ENTRY(less),
+             ENTRY(less_equal),
+             ENTRY(equal),
+             ENTRY(powi),
+             ENTRY(select),
+             ENTRY(broadcasting),
+             ENTRY(matmul),
+             ENTRY(matmul_tn),
+             ENTRY(matmul_tt),
+             ENTRY(matmul_nn),
+             ENTRY(matmul_batch),
+             ENTRY(outer),
+             ENTRY(sum_all),
+             ENTRY(sum_rows),
+             ENTRY(mean_keep),
+             ENTRY(reduce_max),
+             ENTRY(reduce_min),
+             ENTRY(reshape),
+             ENTRY(transpose),
+             ENTRY(slice),
+             ENTRY(pad),
+             ENTRY(concat),
+             ENTRY(gather),
+             ENTRY(scatter_add),
+             ENTRY(conv2d),
+             ENTRY(conv2d_strided),
+             ENTRY(conv2d_grouped),
+             ENTRY(conv2d_samples),
+             ENTRY(conv2d_transpose),
+             ENTRY(conv2d_transpose_strided),
+             ENTRY(conv2d_transpose_grouped),
+             ENTRY(conv2d_weights),
+             ENTRY(conv2d_weights_grouped)};
 enum { CASES = sizeof cases / sizeof cases[0], MOST = 64 };
 
 static double value_at(int array, int i) {

@@ -1,0 +1,82 @@
+/* What convolutions and their adjoints share. */
+#include <string.h>
+
+#include "kernel/conv_kernel.h"
+
+void rg_conv_plan(const rg_conv *c, int64_t *pieces, size_t *scratch) {
+  if (c->kind == RG_CONV_WEIGHTS)
+    rg_conv_plan_weights(c, pieces, scratch);
+  else
+    rg_conv_plan_images(c, pieces, scratch);
+}
+
+void rg_conv_piece(const rg_conv *c, int64_t piece, int64_t pieces) {
+  if (c->kind == RG_CONV_WEIGHTS)
+    rg_conv_piece_weights(c, piece, pieces);
+  else
+    rg_conv_piece_images(c, piece, pieces);
+}
+
+const rg_tiles *rg_conv_tiles(const rg_conv *c) {
+  const rg_tiles *tiles = NULL;
+  if (c->isa >= RUNG_ISA_AVX512) tiles = rg_tiles_avx512(c->dtype, RUNG_WORKING, false);
+  if (!tiles && c->isa >= RUNG_ISA_AVX2) tiles = rg_tiles_avx2(c->dtype, RUNG_WORKING, false);
+  return tiles ? tiles : rg_tiles_plain(c->dtype);
+}
+
+int64_t rg_conv_highest(const rg_tiles *tiles, int vectors) {
+  int rows = tiles->rows;
+  while (rows > 1 && tiles->vectors[rows - 1] < vectors) rows--;
+  return rows;
+}
+
+int64_t rg_conv_strip(const rg_tiles *tiles, int64_t rows, int64_t columns) {
+  int64_t high = rows < tiles->rows ? rows : tiles->rows;
+  int64_t most = tiles->vectors[high - 1], all = (columns + tiles->lanes - 1) / tiles->lanes;
+  int64_t strips = (all + most - 1) / most;
+  return (all + strips - 1) / strips * tiles->lanes;
+}
+
+const char *rg_conv_lay(const rg_conv_window *w, size_t size, const char *image, char *block,
+                        int64_t *pitch) {
+  size_t pixel = (size_t)w->channels * size, row_bytes = (size_t)w->columns * pixel;
+  int64_t right = w->left + w->columns;
+  if (w->top >= 0 && w->left >= 0 && w->top + w->rows <= w->height && right <= w->width) {
+    *pitch = w->width * w->channels;
+    return image + (size_t)(w->top * w->width + w->left) * pixel;
+  }
+  *pitch = w->columns * w->channels;
+  int64_t first = w->left > 0 ? w->left : 0, end = right < w->width ? right : w->width;
+  for (int64_t r = 0; r < w->rows; r++) {
+    char *to = block + (size_t)r * row_bytes;
+    int64_t row = w->top + r;
+    if (row < 0 || row >= w->height || first >= end) {
+      memset(to, 0, row_bytes);
+      continue;
+    }
+    size_t before = (size_t)(first - w->left) * pixel, inside = (size_t)(end - first) * pixel;
+    memset(to, 0, before);
+    memcpy(to + before, image + (size_t)(row * w->width + first) * pixel, inside);
+    memset(to + before + inside, 0, row_bytes - before - inside);
+  }
+  return block;
+}
+
+void rg_conv_turn(rung_dtype dtype, rung_isa isa, int64_t taps, int64_t channels, int64_t filters,
+                  int64_t groups, const void *w, void *out) {
+  size_t size = rung_dtype_size(dtype);
+  int64_t depth = channels / groups, width = filters / groups;
+  for (int64_t tap = 0; tap < taps; tap++)
+    for (int64_t group = 0; group < groups; group++) {
+      const char *from = (const char *)w + (size_t)(tap * depth * filters + group * width) * size;
+      char *to = (char *)out + (size_t)((taps - 1 - tap) * width * channels + group * depth) * size;
+      if (isa >= RUNG_ISA_AVX2) {
+        rg_pack_transposed(size, to, channels, from, filters, width, depth);
+        continue;
+      }
+      for (int64_t k = 0; k < width; k++)
+        for (int64_t c = 0; c < depth; c++)
+          memcpy(to + (size_t)(k * channels + c) * size, from + (size_t)(c * filters + k) * size,
+                 size);
+    }
+}

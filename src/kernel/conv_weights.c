@@ -1,0 +1,151 @@
+/* The adjoint of a convolution in its weights: for a row i of the kernel the product of matrices
+ * x' y, [kw x C][pixels] times [pixels][K], where a pixel's kw x C numbers of x lie contiguous.
+ * Sums stay in registers while a block of rows of an image runs; a segment is one row of y.
+ *
+ *   for each image, for each block of its rows    x with zeros around it in scratch; fits into L1
+ *     for each row of the kernel, tile of (kw x C) x K         one tile, added to the result
+ *
+ * Pieces are samples times rows of the kernel: each sums over all images in order. Who wants more
+ * pieces makes samples of parts of the images and adds their results. */
+#include "kernel/conv_kernel.h"
+
+enum {
+  BLOCK_BYTES = 16 << 10, /* of a block of rows of x with its zeros */
+  PIECE_WORK = 1 << 20    /* products */
+};
+
+static int64_t rows_in(const rg_conv *c, int64_t rows, int64_t taps) {
+  return (rows - 1) * c->stride[0] + taps;
+}
+
+static int64_t columns_in(const rg_conv *c) {
+  return (c->out_width - 1) * c->stride[1] + c->kernel_width;
+}
+
+/* Rows of y in a block. */
+static int64_t block_rows(const rg_conv *c) {
+  int64_t row = columns_in(c) * c->channels * (int64_t)rung_dtype_size(c->dtype);
+  int64_t fit = (BLOCK_BYTES / row - c->kernel_height) / c->stride[0] + 1;
+  if (fit < 1) fit = 1;
+  return fit < c->out_height ? fit : c->out_height;
+}
+
+static size_t starts_bytes(const rg_conv *c) {
+  return rg_conv_round_up(2 * (size_t)block_rows(c) * sizeof(int64_t));
+}
+
+/* Pieces that a sample is cut into: rows of the kernel, or all of them. */
+static int64_t cuts_of(const rg_conv *c) {
+  double products = (double)c->images * (double)c->out_height * (double)c->out_width *
+                    (double)c->filters * (double)c->kernel_width *
+                    (double)(c->channels / c->groups);
+  return products < PIECE_WORK ? 1 : c->kernel_height;
+}
+
+void rg_conv_plan_weights(const rg_conv *c, int64_t *pieces, size_t *scratch) {
+  int64_t cuts = cuts_of(c), taps = c->kernel_height / cuts;
+  *pieces = c->samples * cuts;
+  size_t block = (size_t)(rows_in(c, block_rows(c), taps) * columns_in(c) * c->channels);
+  *scratch = starts_bytes(c) + rg_conv_round_up(block * rung_dtype_size(c->dtype));
+}
+
+/* A block of rows of one image, and rows first..end-1 of the kernel. */
+typedef struct block {
+  const rg_conv *c;
+  const rg_tiles *tiles;
+  int64_t first, end;
+  const char *x, *y; /* x: where row 0 of the kernel's rows begins */
+  int64_t pitch;
+  char *out; /* of the sample */
+} block;
+
+/* Rows of the result from `row` on, [count][K of the group], for one group. */
+static void run_rows(const block *b, rg_tile *tile, const char *x, int64_t row, int64_t count,
+                     int64_t group) {
+  const rg_conv *c = b->c;
+  size_t size = rung_dtype_size(c->dtype);
+  int64_t filters = c->filters / c->groups;
+  int64_t strip = rg_conv_strip(b->tiles, count, filters);
+  for (int64_t k = 0; k < filters; k += strip) {
+    tile->columns = filters - k < strip ? filters - k : strip;
+    int vectors = (int)((tile->columns + b->tiles->lanes - 1) / b->tiles->lanes);
+    int64_t highest = rg_conv_highest(b->tiles, vectors);
+    int64_t panels = (count + highest - 1) / highest, column = group * filters + k;
+    tile->b = b->y + (size_t)column * size;
+    for (int64_t panel = 0, r = 0; panel < panels; panel++) {
+      int64_t height = (count - r + panels - panel - 1) / (panels - panel);
+      tile->a = x + (size_t)r * size;
+      tile->c = b->out + (size_t)((row + r) * c->filters + column) * size;
+      b->tiles->tile[height - 1][vectors - 1](tile);
+      r += height;
+    }
+  }
+}
+
+static void run_block(const block *b, rg_tile *tile) {
+  const rg_conv *c = b->c;
+  size_t size = rung_dtype_size(c->dtype);
+  int64_t channels = c->channels / c->groups;
+  for (int64_t i = b->first; i < b->end; i++) {
+    const char *x = b->x + (size_t)((i - b->first) * b->pitch) * size;
+    int64_t row = i * c->kernel_width * channels;
+    if (c->groups == 1) {
+      run_rows(b, tile, x, row, c->kernel_width * channels, 0);
+      continue;
+    }
+    for (int64_t j = 0; j < c->kernel_width; j++)
+      for (int64_t group = 0; group < c->groups; group++)
+        run_rows(b, tile, x + (size_t)(j * c->channels + group * channels) * size,
+                 row + j * channels, channels, group);
+  }
+}
+
+static void find_segments(const block *b, int64_t rows, rg_tile *tile) {
+  const rg_conv *c = b->c;
+  int64_t *a_start = c->scratch, *b_start = a_start + rows;
+  for (int64_t row = 0; row < rows; row++) {
+    a_start[row] = row * c->stride[0] * b->pitch;
+    b_start[row] = row * c->out_width * c->filters;
+  }
+  tile->a_start = a_start;
+  tile->b_start = b_start;
+  tile->segments = rows;
+}
+
+static void run_image(block *b, const char *x, const char *y, bool first) {
+  const rg_conv *c = b->c;
+  size_t size = rung_dtype_size(c->dtype);
+  int64_t most = block_rows(c);
+  rg_tile tile = {.k = c->out_width,
+                  .a_row = 1,
+                  .a_step = c->stride[1] * c->channels,
+                  .b_step = c->filters,
+                  .ldc = c->filters,
+                  .last = true};
+  for (int64_t row = 0; row < c->out_height; row += most) {
+    int64_t rows = c->out_height - row < most ? c->out_height - row : most;
+    rg_conv_window window = {.height = c->height, .width = c->width, .channels = c->channels};
+    window.top = row * c->stride[0] - c->top + b->first, window.left = -c->left;
+    window.rows = rows_in(c, rows, b->end - b->first), window.columns = columns_in(c);
+    b->x = rg_conv_lay(&window, size, x, (char *)c->scratch + starts_bytes(c), &b->pitch);
+    b->y = y + (size_t)(row * c->out_width * c->filters) * size;
+    find_segments(b, rows, &tile);
+    tile.first = first && row == 0;
+    run_block(b, &tile);
+  }
+}
+
+void rg_conv_piece_weights(const rg_conv *c, int64_t piece, int64_t pieces) {
+  size_t size = rung_dtype_size(c->dtype);
+  int64_t cuts = pieces / c->samples, sample = piece / cuts, taps = c->kernel_height / cuts;
+  size_t x = (size_t)(c->height * c->width * c->channels) * size;
+  size_t y = (size_t)(c->out_height * c->out_width * c->filters) * size;
+  int64_t weights = c->kernel_height * c->kernel_width * (c->channels / c->groups) * c->filters;
+  block b = {.c = c, .tiles = rg_conv_tiles(c), .first = piece % cuts * taps};
+  b.end = b.first + taps;
+  b.out = (char *)c->out + (size_t)(sample * weights) * size;
+  for (int64_t n = 0; n < c->images; n++) {
+    size_t index = (size_t)(sample * c->images + n);
+    run_image(&b, (const char *)c->a + index * x, (const char *)c->b + index * y, n == 0);
+  }
+}
