@@ -18,19 +18,28 @@ extern "C" {
 #define RUNG_RUN_STATE "state.safetensors" /**< In a run's folder: what is needed to go on. */
 #define RUNG_RUN_REPORT "report.html"      /**< In a run's folder: made by rung_run_report(). */
 
-/** What `rung fit` is asked to do. Strings belong to the recipe; change them with
- * rung_recipe_set(). */
+/** What a recipe is for: each kind has keys of its own. */
+typedef enum rung_recipe_kind {
+  RUNG_RECIPE_FIT = 0,  /**< `rung fit`: rung_run(). */
+  RUNG_RECIPE_TRAIN = 1 /**< `rung train`: rung_train() (train.h). */
+} rung_recipe_kind;
+
+/** What a run is asked to do. Strings belong to the recipe; change them with
+ * rung_recipe_set(). All keys, with their units, ranges and defaults, stand in docs/recipe.md and
+ * in rung_recipe_text(). */
 typedef struct rung_recipe rung_recipe;
 
 /** A recipe with all defaults; release it with rung_recipe_destroy(). */
-RUNG_API rung_status rung_recipe_create(rung_context *ctx, rung_recipe **out);
+RUNG_API rung_status rung_recipe_create(rung_context *ctx, rung_recipe_kind kind,
+                                        rung_recipe **out);
 /** Releases a recipe. NULL is allowed. */
 RUNG_API void rung_recipe_destroy(rung_recipe *recipe);
-/** Sets a key from text: table, target, inputs, function, domain, precision, method, minimiser,
- * stages, target-error, time, memory ("200MB"), seed, heldout, points, model (the model to extend,
- * or none), replace. What they mean stands in docs/recipe.md. Paths are taken from the working
- * directory. @param ctx whose error is set @param value NULL: the default again
- * @return RUNG_E_ARGUMENT: unknown key (with the nearest right one) or value */
+/** Its kind. */
+RUNG_API rung_recipe_kind rung_recipe_get_kind(const rung_recipe *recipe);
+/** Sets a key from text, such as "memory" to "200MB". Keys in a mapping have dots:
+ * "training.optimiser.rate"; a mapping that has a key `name` stands for it: "training.optimiser".
+ * Paths are taken from the working directory. @param ctx whose error is set @param value NULL: the
+ * default again @return RUNG_E_ARGUMENT: unknown key (with the nearest right one) or value */
 RUNG_API rung_status rung_recipe_set(rung_recipe *recipe, rung_context *ctx, const char *key,
                                      const char *value);
 /** A key's value as text, or NULL where it is not set or not known; valid until the key is set
@@ -38,10 +47,12 @@ RUNG_API rung_status rung_recipe_set(rung_recipe *recipe, rung_context *ctx, con
 RUNG_API const char *rung_recipe_get(const rung_recipe *recipe, const char *key);
 /** Reads strict YAML; release the result with rung_recipe_destroy(). @return RUNG_E_IO;
  * RUNG_E_FORMAT or RUNG_E_ARGUMENT with the line for unknown keys and wrong values */
-RUNG_API rung_status rung_recipe_load(rung_context *ctx, const char *path, rung_recipe **out);
+RUNG_API rung_status rung_recipe_load(rung_context *ctx, rung_recipe_kind kind, const char *path,
+                                      rung_recipe **out);
 /** The same from memory; `name` stands for the file in messages. */
-RUNG_API rung_status rung_recipe_load_memory(rung_context *ctx, const char *name, const char *text,
-                                             size_t length, rung_recipe **out);
+RUNG_API rung_status rung_recipe_load_memory(rung_context *ctx, rung_recipe_kind kind,
+                                             const char *name, const char *text, size_t length,
+                                             rung_recipe **out);
 /** All keys as YAML, with a comment each; release *out with rung_free(). */
 RUNG_API rung_status rung_recipe_text(const rung_recipe *recipe, rung_context *ctx, char **out);
 

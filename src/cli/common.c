@@ -116,7 +116,7 @@ int cli_make_recipe(const cli_args *args, rung_context *ctx, const rung_model *m
   if (table && cli_given(args, "domain")) return cli_usage("--domain belongs to --function");
   if (table && !model && !cli_given(args, "target"))
     return cli_usage("a table needs --target: the columns to predict");
-  if (rung_recipe_create(ctx, out) != RUNG_OK) return cli_failed(ctx);
+  if (rung_recipe_create(ctx, RUNG_RECIPE_FIT, out) != RUNG_OK) return cli_failed(ctx);
   int status = model ? set_model_defaults(*out, ctx, model, function) : CLI_SUCCESS;
   if (!status) status = set_given(*out, ctx, args, table);
   if (!status) return CLI_SUCCESS;

@@ -1,5 +1,6 @@
-/* Recipes from YAML: one mapping of keys to values. libyaml's events are read directly: unlike
- * libcyaml's schema they give the line of every key and value for our own messages. */
+/* Recipes from YAML: a mapping of keys to values, or to mappings of such keys. libyaml's events are
+ * read directly: unlike libcyaml's schema they give the line of every key and value for our own
+ * messages. */
 #include <string.h>
 
 #include <yaml.h>
@@ -7,6 +8,7 @@
 #include "store/recipe.h"
 
 #define RECIPE_LIMIT 1000000u /* bytes */
+#define MOST_DEPTH 4          /* of mappings in mappings, by the tables of keys */
 
 typedef struct reader {
   rung_context *ctx;
@@ -15,7 +17,9 @@ typedef struct reader {
   yaml_parser_t parser;
   yaml_event_t event; /* the present one; to be deleted */
   size_t line;        /* where it begins, from 1 */
-  bool seen[64];      /* keys that occurred */
+  const rg_recipe_table *table;
+  bool seen[RG_MOST_KEYS];               /* keys that occurred */
+  bool opened[MOST_DEPTH][RG_MOST_KEYS]; /* mappings: by the depth and the first of their keys */
 } reader;
 
 static rung_status fail_here(const reader *r, const char *expected, const char *found) {
@@ -77,16 +81,6 @@ static bool is_null(const reader *r) {
   return !*value || strcmp(value, "~") == 0 || strcmp(value, "null") == 0;
 }
 
-static rung_status set_at(const reader *r, size_t line, const char *key, const char *value) {
-  rg_text place;
-  rg_text_init(&place, r->ctx);
-  rg_text_printf(&place, "%s:%zu: ", r->name, line);
-  rung_status status = rg_text_status(&place);
-  if (status == RUNG_OK) status = rg_recipe_set_at(r->recipe, r->ctx, place.data, key, value);
-  rg_text_free(&place);
-  return status;
-}
-
 /* [a, b] becomes "a,b". */
 static rung_status read_list(reader *r, size_t line, const char *key) {
   rg_text list;
@@ -104,42 +98,84 @@ static rung_status read_list(reader *r, size_t line, const char *key) {
   }
   if (status == RUNG_OK) status = rg_text_status(&list);
   if (status == RUNG_OK && !list.length) status = fail_here(r, "a name in the list", "none");
-  if (status == RUNG_OK) status = set_at(r, line, key, list.data);
+  if (status == RUNG_OK) status = rg_recipe_set_at(r->recipe, r->ctx, line, key, list.data);
   rg_text_free(&list);
   return status;
 }
 
-static int index_of(const char *key) {
-  for (int i = 0; i < rg_recipe_key_count; i++)
-    if (strcmp(rg_recipe_keys[i].key, key) == 0) return i;
-  return -1;
+static rung_status fail_twice(const reader *r, size_t line, const char *key) {
+  return rg_fail(r->ctx, RUNG_E_FORMAT, "%s:%zu: %s is set a second time", r->name, line, key);
 }
 
-static rung_status read_value(reader *r, size_t line, const char *key) {
-  int at = index_of(key);
-  if (at < 0) return set_at(r, line, key, NULL); /* says which key is near */
-  if (r->seen[at])
-    return rg_fail(r->ctx, RUNG_E_FORMAT, "%s:%zu: %s is set a second time", r->name, line, key);
+/* The value of a key of the table. */
+static rung_status read_value(reader *r, size_t line, int at) {
+  const rg_recipe_key *key = &r->table->keys[at];
+  if (r->seen[at]) return fail_twice(r, line, key->key);
   r->seen[at] = true;
-  RG_TRY(next(r));
-  if (r->event.type == YAML_SEQUENCE_START_EVENT && rg_recipe_keys[at].kind == RG_RECIPE_LIST)
-    return read_list(r, line, key);
+  bool list = key->kind == RG_VALUE_LIST || key->kind == RG_VALUE_WHOLES;
+  if (r->event.type == YAML_SEQUENCE_START_EVENT && list) return read_list(r, line, key->key);
   RG_TRY(check_scalar(r, "one value"));
-  return set_at(r, r->line, key, is_null(r) ? NULL : scalar(r));
+  return rg_recipe_set_at(r->recipe, r->ctx, r->line, key->key, is_null(r) ? NULL : scalar(r));
 }
 
-static rung_status read_mapping(reader *r) {
+static rung_status read_mapping(reader *r, const char *prefix);
+
+/* The mapping of this name, its `name` alone, or nothing. */
+static rung_status read_inner(reader *r, size_t line, const char *key) {
+  int first = 0, depth = 0;
+  const char *begin = rg_recipe_first_of(r->table, key);
+  while (r->table->keys[first].key != begin) first++;
+  for (const char *c = key; *c; c++) depth += *c == '.';
+  if (r->opened[depth][first]) return fail_twice(r, line, key);
+  r->opened[depth][first] = true;
+  if (r->event.type == YAML_MAPPING_START_EVENT) return read_mapping(r, key);
+  int name = rg_recipe_find(r->table, key);
+  if (name >= 0) return read_value(r, line, name);
+  if (r->event.type == YAML_SCALAR_EVENT && is_null(r)) return check_scalar(r, "a mapping");
+  rg_text expected;
+  rg_text_init(&expected, r->ctx);
+  rg_text_printf(&expected, "a mapping with keys such as %s", begin);
+  rung_status status = rg_text_status(&expected);
+  if (status == RUNG_OK) status = fail_here(r, expected.data, event_text(&r->event));
+  rg_text_free(&expected);
+  return status;
+}
+
+/* A key and its value; the present event is the key. */
+static rung_status read_entry(reader *r, const char *prefix) {
+  RG_TRY(check_scalar(r, "a key"));
+  size_t line = r->line;
+  rg_text key;
+  rg_text_init(&key, r->ctx);
+  rg_text_printf(&key, "%s%s%s", prefix, *prefix ? "." : "", scalar(r));
+  rung_status status = rg_text_status(&key);
+  if (status == RUNG_OK) status = next(r);
+  if (status == RUNG_OK) {
+    int at = rg_recipe_find(r->table, key.data);
+    if (rg_recipe_first_of(r->table, key.data))
+      status = read_inner(r, line, key.data);
+    else if (at >= 0)
+      status = read_value(r, line, at);
+    else /* says which key is near */
+      status = rg_recipe_set_at(r->recipe, r->ctx, line, key.data, NULL);
+  }
+  rg_text_free(&key);
+  return status;
+}
+
+/* Mappings are as deep as the table's keys, not as the file likes. */
+static rung_status read_mapping(reader *r, const char *prefix) {
   for (;;) {
     RG_TRY(next(r));
     if (r->event.type == YAML_MAPPING_END_EVENT) return RUNG_OK;
-    RG_TRY(check_scalar(r, "a key"));
-    size_t line = r->line;
-    char *key = rg_strdup(r->ctx, scalar(r));
-    if (!key) return RUNG_E_MEMORY;
-    rung_status status = read_value(r, line, key);
-    rg_free(r->ctx, key);
-    if (status != RUNG_OK) return status;
+    RG_TRY(read_entry(r, prefix));
   }
+}
+
+static rung_status fail_no_mapping(const reader *r) {
+  return rg_fail(r->ctx, RUNG_E_FORMAT,
+                 "%s:%zu: expected keys with values, such as \"%s\", found %s", r->name, r->line,
+                 r->table->example, event_text(&r->event));
 }
 
 /* An empty file is a recipe of defaults. */
@@ -151,9 +187,8 @@ static rung_status read_stream(reader *r) {
   if (r->event.type == YAML_SCALAR_EVENT && is_null(r)) {
     RG_TRY(next(r));
   } else {
-    if (r->event.type != YAML_MAPPING_START_EVENT)
-      return fail_here(r, "keys with values, such as \"table: data.csv\"", event_text(&r->event));
-    RG_TRY(read_mapping(r));
+    if (r->event.type != YAML_MAPPING_START_EVENT) return fail_no_mapping(r);
+    RG_TRY(read_mapping(r, ""));
     RG_TRY(next(r)); /* the document's end */
   }
   RG_TRY(next(r));
@@ -161,19 +196,24 @@ static rung_status read_stream(reader *r) {
   return fail_here(r, "the end of the recipe", event_text(&r->event));
 }
 
-rung_status rung_recipe_load_memory(rung_context *ctx, const char *name, const char *text,
-                                    size_t length, rung_recipe **out) {
+rung_status rung_recipe_load_memory(rung_context *ctx, rung_recipe_kind kind, const char *name,
+                                    const char *text, size_t length, rung_recipe **out) {
   reader r = {.ctx = ctx, .name = name};
   *out = NULL;
-  RG_TRY(rung_recipe_create(ctx, &r.recipe));
-  rung_status status = RUNG_E_MEMORY;
+  RG_TRY(rung_recipe_create(ctx, kind, &r.recipe));
+  r.table = rg_recipe_table_of(r.recipe);
+  rung_status status = rg_recipe_set_name(r.recipe, name);
+  if (status != RUNG_OK) {
+    rung_recipe_destroy(r.recipe);
+    return status;
+  }
   if (yaml_parser_initialize(&r.parser)) {
     yaml_parser_set_input_string(&r.parser, (const unsigned char *)text, length);
     status = read_stream(&r);
     yaml_event_delete(&r.event);
     yaml_parser_delete(&r.parser);
   } else {
-    rg_fail_memory(ctx, 0);
+    status = rg_fail_memory(ctx, 0);
   }
   if (status == RUNG_OK)
     *out = r.recipe;
@@ -182,12 +222,13 @@ rung_status rung_recipe_load_memory(rung_context *ctx, const char *name, const c
   return status;
 }
 
-rung_status rung_recipe_load(rung_context *ctx, const char *path, rung_recipe **out) {
+rung_status rung_recipe_load(rung_context *ctx, rung_recipe_kind kind, const char *path,
+                             rung_recipe **out) {
   char *text;
   size_t length;
   *out = NULL;
   RG_TRY(rg_read_file(ctx, path, RECIPE_LIMIT, &text, &length));
-  rung_status status = rung_recipe_load_memory(ctx, path, text, length, out);
+  rung_status status = rung_recipe_load_memory(ctx, kind, path, text, length, out);
   rg_free(ctx, text);
   return status;
 }

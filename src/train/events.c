@@ -62,21 +62,8 @@ static void add_names(rg_text *out, const char *key, int count, const char *cons
 
 void rg_event_start(rg_text *out, const rung_recipe *recipe, const rung_problem *problem) {
   begin(out, "start");
-  for (int i = 0; i < rg_recipe_key_count; i++) {
-    const rg_recipe_key *key = &rg_recipe_keys[i];
-    const char *value = rung_recipe_get(recipe, key->key);
-    if (!value) continue;
-    add_key(out, key->key);
-    double number;
-    bool plain =
-        key->kind == RG_RECIPE_NUMBER || key->kind == RG_RECIPE_TIME || key->kind == RG_RECIPE_SIZE;
-    if (plain && rg_recipe_number(key->kind, value, &number))
-      rg_text_json_number(out, number);
-    else if (key->kind == RG_RECIPE_WHOLE)
-      rg_text_printf(out, "%llu", strtoull(value, NULL, 10));
-    else
-      rg_text_json(out, value);
-  }
+  rg_text_add(out, ",");
+  rg_recipe_json(recipe, out);
   add_names(out, "input_names", problem->inputs, problem->input_names);
   add_names(out, "output_names", problem->outputs, problem->output_names);
   end(out);

@@ -291,7 +291,7 @@ rung_status rung_run_resume(rung_context *ctx, const char *folder, rung_progress
   if (out) *out = NULL;
   rung_clear_error(ctx);
   RG_TRY(rg_folder_init(&r.folder, ctx, folder));
-  rung_status status = rung_recipe_load(ctx, r.folder.recipe, &recipe);
+  rung_status status = rung_recipe_load(ctx, RUNG_RECIPE_FIT, r.folder.recipe, &recipe);
   r.recipe = recipe;
   if (status == RUNG_OK) status = resume(&r, progress, user, &model, &told);
   close_run(&r);

@@ -316,7 +316,7 @@ rung_status rg_source_function(void *user, rung_context *ctx, rung_dtype dtype, 
 rung_status rung_source_open(rung_context *ctx, const rung_recipe *recipe, rung_source **out) {
   *out = NULL;
   rung_clear_error(ctx);
-  RG_TRY(rg_recipe_check(recipe, ctx, "recipe"));
+  RG_TRY(rg_recipe_check(recipe, ctx));
   rung_fit_options options;
   RG_TRY(rg_recipe_options(recipe, ctx, &options));
   rung_source *s = rg_calloc(ctx, 1, sizeof *s);

@@ -83,14 +83,21 @@ static rung_status use_recipe(rung_context *ctx, const rung_recipe *recipe) {
   int count;
   RG_TRY(rung_recipe_text(recipe, ctx, &text));
   rung_free(ctx, text);
-  RG_TRY(rg_recipe_list(recipe, ctx, "target", &list, &count));
+  bool fit = rung_recipe_get_kind(recipe) == RUNG_RECIPE_FIT;
+  RG_TRY(rg_recipe_list(recipe, ctx, fit ? "target" : "data.target", &list, &count));
   rg_free(ctx, list);
   return RUNG_OK;
 }
 
+typedef struct recipe_text {
+  rung_recipe_kind kind;
+  const char *text;
+} recipe_text;
+
 static rung_status load_recipe(rung_context *ctx, void *arg) {
   rung_recipe *recipe;
-  RG_TRY(rung_recipe_load_memory(ctx, "recipe", arg, strlen(arg), &recipe));
+  const recipe_text *r = arg;
+  RG_TRY(rung_recipe_load_memory(ctx, r->kind, "recipe", r->text, strlen(r->text), &recipe));
   rung_status status = use_recipe(ctx, recipe);
   rung_recipe_destroy(recipe);
   return status;
@@ -98,8 +105,12 @@ static rung_status load_recipe(rung_context *ctx, void *arg) {
 
 static void recipes(void **state) {
   (void)state;
-  char text[] = "table: a.csv\ntarget: [y, z]\nstages: 3\nmemory: 20MB\n";
-  assert_true(fail_each_allocation(load_recipe, text, (fail_options){0}) > 20);
+  recipe_text texts[] = {
+      {RUNG_RECIPE_FIT, "table: a.csv\ntarget: [y, z]\nstages: 3\nmemory: 20MB\n"},
+      {RUNG_RECIPE_TRAIN, "data: {train: a.csv, augment: {flip: yes}}\nmodel: {width: [3, 4]}\n"},
+  };
+  for (int i = 0; i < 2; i++)
+    assert_true(fail_each_allocation(load_recipe, &texts[i], (fail_options){0}) > 20);
 }
 
 static rung_status fill_set(rg_tensors *set) {

@@ -9,7 +9,7 @@
 static void defaults_are_those_of_the_options(void **state) {
   rung_context *ctx = *state;
   rung_recipe *r;
-  assert_ok(ctx, rung_recipe_create(ctx, &r));
+  assert_ok(ctx, rung_recipe_create(ctx, RUNG_RECIPE_FIT, &r));
   assert_string_equal(rung_recipe_get(r, "precision"), "double");
   assert_string_equal(rung_recipe_get(r, "seed"), "1");
   assert_null(rung_recipe_get(r, "table"));
@@ -29,7 +29,7 @@ static void defaults_are_those_of_the_options(void **state) {
 static void values_become_options(void **state) {
   rung_context *ctx = *state;
   rung_recipe *r;
-  assert_ok(ctx, rung_recipe_create(ctx, &r));
+  assert_ok(ctx, rung_recipe_create(ctx, RUNG_RECIPE_FIT, &r));
   static const char *pairs[][2] = {
       {"precision", "quad"}, {"method", "gradient"},   {"minimiser", "ssbroyden"},
       {"stages", "7"},       {"target-error", "1e-9"}, {"time", "1.5min"},
@@ -60,7 +60,7 @@ static void values_become_options(void **state) {
 static void wrong_values_are_explained(void **state) {
   rung_context *ctx = *state;
   rung_recipe *r;
-  assert_ok(ctx, rung_recipe_create(ctx, &r));
+  assert_ok(ctx, rung_recipe_create(ctx, RUNG_RECIPE_FIT, &r));
   static const char *cases[][3] = {
       {"tagret", "y", "unknown key \"tagret\"; did you mean \"target\"?"},
       {"target_error", "1", "did you mean \"target-error\"?"},
@@ -88,7 +88,7 @@ static void wrong_values_are_explained(void **state) {
 
 static rung_status load(rung_context *ctx, const char *text, rung_recipe **out) {
   rung_clear_error(ctx);
-  return rung_recipe_load_memory(ctx, "r.yaml", text, strlen(text), out);
+  return rung_recipe_load_memory(ctx, RUNG_RECIPE_FIT, "r.yaml", text, strlen(text), out);
 }
 
 static void yaml_is_read(void **state) {
@@ -166,7 +166,7 @@ static void printed_recipes_read_back(void **state) {
   rung_context *ctx = *state;
   rung_recipe *r, *back;
   char *text, *again, path[] = "/tmp/rung-test-XXXXXX";
-  assert_ok(ctx, rung_recipe_create(ctx, &r));
+  assert_ok(ctx, rung_recipe_create(ctx, RUNG_RECIPE_FIT, &r));
   assert_ok(ctx, rung_recipe_set(r, ctx, "table", "a \"b\" # c\\d:\te"));
   assert_ok(ctx, rung_recipe_set(r, ctx, "target", "null"));
   assert_ok(ctx, rung_recipe_set(r, ctx, "memory", "1.5 GiB"));
@@ -174,11 +174,11 @@ static void printed_recipes_read_back(void **state) {
   assert_ok(ctx, rung_recipe_text(r, ctx, &text));
   close(mkstemp(path));
   assert_ok(ctx, rg_write_file(ctx, path, text, strlen(text)));
-  assert_ok(ctx, rung_recipe_load(ctx, path, &back));
+  assert_ok(ctx, rung_recipe_load(ctx, RUNG_RECIPE_FIT, path, &back));
   unlink(path);
-  for (int i = 0; i < rg_recipe_key_count; i++) {
-    const char *a = rung_recipe_get(r, rg_recipe_keys[i].key);
-    const char *b = rung_recipe_get(back, rg_recipe_keys[i].key);
+  for (int i = 0; i < rg_recipe_fit_table.count; i++) {
+    const char *a = rung_recipe_get(r, rg_recipe_fit_table.keys[i].key);
+    const char *b = rung_recipe_get(back, rg_recipe_fit_table.keys[i].key);
     assert_int_equal(a == NULL, b == NULL);
     if (a) assert_string_equal(a, b);
   }
@@ -196,10 +196,10 @@ static void keys_must_go_together(void **state) {
       {"", "r.yaml: neither a table nor a function"},
       {"table: a\nfunction: x\n", "both a table and a function"},
       {"table: a\n", "target is not set"},
-      {"table: a\ntarget: y\ndomain: x=0:1\n", "domain belongs to a function"},
+      {"table: a\ntarget: y\ndomain: x=0:1\n", "r.yaml:3: domain belongs to a function"},
       {"table: a\ntarget: y\npoints: 9\n", "points belongs to a function"},
       {"function: x\n", "domain is not set"},
-      {"function: x\ndomain: x=0:1\nreplace: 1\n", "no model"},
+      {"function: x\ndomain: x=0:1\nreplace: 1\n", "r.yaml:3: replace is set, but no model"},
       {"table: a\ntarget: y\n", NULL},
       {"table: a\nmodel: m\n", NULL},
       {"function: x\ndomain: x=0:1\npoints: 100\n", NULL},
@@ -208,9 +208,9 @@ static void keys_must_go_together(void **state) {
     rung_recipe *r;
     assert_ok(ctx, load(ctx, cases[i][0], &r));
     if (cases[i][1])
-      assert_error(ctx, rg_recipe_check(r, ctx, "r.yaml"), RUNG_E_ARGUMENT, cases[i][1]);
+      assert_error(ctx, rg_recipe_check(r, ctx), RUNG_E_ARGUMENT, cases[i][1]);
     else
-      assert_ok(ctx, rg_recipe_check(r, ctx, "r.yaml"));
+      assert_ok(ctx, rg_recipe_check(r, ctx));
     rung_recipe_destroy(r);
   }
 }
@@ -224,7 +224,8 @@ static void damaged_recipes_do_not_crash(void **state) {
     for (int c = 0; c < 256; c++) {
       text[at] = (char)c;
       rung_clear_error(ctx);
-      rung_status status = rung_recipe_load_memory(ctx, "r", text, sizeof text - 1, &r);
+      rung_status status =
+          rung_recipe_load_memory(ctx, RUNG_RECIPE_FIT, "r", text, sizeof text - 1, &r);
       assert_true(status == RUNG_OK || rung_error(ctx)[0]);
       rung_recipe_destroy(r);
     }

@@ -15,7 +15,7 @@
 
 static inline rung_recipe *recipe_of(rung_context *ctx, const char *const *pairs) {
   rung_recipe *recipe;
-  assert_ok(ctx, rung_recipe_create(ctx, &recipe));
+  assert_ok(ctx, rung_recipe_create(ctx, RUNG_RECIPE_FIT, &recipe));
   for (int i = 0; pairs[i]; i += 2)
     assert_ok(ctx, rung_recipe_set(recipe, ctx, pairs[i], pairs[i + 1]));
   return recipe;

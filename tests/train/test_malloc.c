@@ -124,7 +124,7 @@ static void models(void **state) {
 static rung_status open_source(rung_context *ctx, void *arg) {
   rung_recipe *recipe;
   rung_source *source;
-  RG_TRY(rung_recipe_load_memory(ctx, "recipe", arg, strlen(arg), &recipe));
+  RG_TRY(rung_recipe_load_memory(ctx, RUNG_RECIPE_FIT, "recipe", arg, strlen(arg), &recipe));
   rung_status status = rung_source_open(ctx, recipe, &source);
   if (status == RUNG_OK) rung_source_close(source);
   rung_recipe_destroy(recipe);

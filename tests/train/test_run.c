@@ -49,7 +49,8 @@ static void test_a_run_leaves_all_its_files(void **state) {
   free(log);
   rung_model_destroy(model);
   rung_recipe *recipe, *again = recipe_of(ctx, RECIPE(WAVE));
-  assert_ok(ctx, rung_recipe_load(ctx, path_in("whole", RUNG_RUN_RECIPE), &recipe));
+  assert_ok(ctx,
+            rung_recipe_load(ctx, RUNG_RECIPE_FIT, path_in("whole", RUNG_RUN_RECIPE), &recipe));
   assert_string_equal(rung_recipe_get(recipe, "points"), "300");
   assert_error(ctx, rung_run(ctx, again, "whole", NULL, NULL, &model, NULL), RUNG_E_ARGUMENT,
                "whole: holds a run already (recipe.yaml): resume it or choose another folder");

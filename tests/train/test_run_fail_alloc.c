@@ -8,7 +8,7 @@ static rung_status open_and_ask(rung_context *ctx, void *arg) {
   rung_recipe *recipe = NULL;
   rung_source *source = NULL;
   double x[4] = {0.25, 0.5, 0.75, 1}, y[2];
-  rung_status status = rung_recipe_create(ctx, &recipe);
+  rung_status status = rung_recipe_create(ctx, RUNG_RECIPE_FIT, &recipe);
   for (int i = 0; status == RUNG_OK && pairs[i]; i += 2)
     status = rung_recipe_set(recipe, ctx, pairs[i], pairs[i + 1]);
   if (status == RUNG_OK) status = rung_source_open(ctx, recipe, &source);
@@ -35,7 +35,7 @@ static rung_status run_and_resume(rung_context *ctx, void *arg) {
   const char *const *pairs = arg;
   rung_recipe *recipe = NULL;
   remove_folder("scarce");
-  rung_status status = rung_recipe_create(ctx, &recipe);
+  rung_status status = rung_recipe_create(ctx, RUNG_RECIPE_FIT, &recipe);
   for (int i = 0; status == RUNG_OK && pairs[i]; i += 2)
     status = rung_recipe_set(recipe, ctx, pairs[i], pairs[i + 1]);
   if (status == RUNG_OK) status = rung_run(ctx, recipe, "scarce", NULL, NULL, NULL, NULL);
@@ -68,7 +68,7 @@ static rung_status compare(rung_context *ctx, void *arg) {
   rung_source *source = NULL;
   rung_model *model = NULL;
   rung_evaluation result;
-  rung_status status = rung_recipe_create(ctx, &recipe);
+  rung_status status = rung_recipe_create(ctx, RUNG_RECIPE_FIT, &recipe);
   for (int i = 0; status == RUNG_OK && pairs[i]; i += 2)
     status = rung_recipe_set(recipe, ctx, pairs[i], pairs[i + 1]);
   if (status == RUNG_OK) status = rung_source_open(ctx, recipe, &source);

@@ -1,0 +1,371 @@
+/* Recipes of `rung train`: the keys, and what they mean. */
+#include <math.h>
+#include <string.h>
+
+#include "store/recipe.h"
+
+#define MANY 1e9
+
+static const rg_recipe_key keys[] = {
+    /* data */
+    {"data.train", RG_VALUE_TEXT, NULL, 0, 0, NULL, NULL,
+     "training samples: IDX or CIFAR-10 file, folder or tar of images by class, CSV, NPY or NPZ"},
+    {"data.test", RG_VALUE_TEXT, NULL, 0, 0, NULL, NULL,
+     "samples to test the kept model on, likewise; not set: no test"},
+    {"data.labels", RG_VALUE_TEXT, NULL, 0, 0, NULL, NULL,
+     "IDX: labels of the training images; not set: found by the name of the images"},
+    {"data.test-labels", RG_VALUE_TEXT, NULL, 0, 0, NULL, NULL,
+     "IDX: labels of the test images; not set: found likewise"},
+    {"data.target", RG_VALUE_LIST, NULL, 0, 0, NULL, NULL,
+     "tables: columns to predict, names or numbers from 0 (-1: the last); not set: the last"},
+    {"data.ignore", RG_VALUE_LIST, NULL, 0, 0, NULL, NULL,
+     "tables: columns to leave out, written likewise"},
+    {"data.header", RG_VALUE_CHOICE, "auto", 0, 0, "auto yes no", NULL,
+     "tables: whether the first row holds names; auto: a row without a number does"},
+    {"data.validation", RG_VALUE_NUMBER, "0.1", 0, MANY, NULL, NULL,
+     "training samples held out to validate: below 1 a share, else how many; 0: none"},
+    {"data.limit", RG_VALUE_WHOLE, "0", 0, MANY, NULL, "samples",
+     "train on so many, classes as equal in number as can be; 0: all"},
+    {"data.skip-bad", RG_VALUE_FLAG, "no", 0, 0, NULL, NULL,
+     "leave out and count samples that cannot be read, instead of an error"},
+    {"data.class-weights", RG_VALUE_CHOICE, "none", 0, 0, "none balanced", NULL,
+     "balanced: rare classes count as much as frequent ones"},
+    {"data.normalise", RG_VALUE_FLAG, "yes", 0, 0, NULL, NULL,
+     "mean 0 and variance 1 for each feature or channel of the training samples"},
+    {"data.height", RG_VALUE_WHOLE, "0", 0, 4096, NULL, "pixels",
+     "image files are scaled to this height; 0: as they are, which must be equal"},
+    {"data.width", RG_VALUE_WHOLE, "0", 0, 4096, NULL, "pixels",
+     "image files are scaled to this width; 0: likewise"},
+    {"data.channels", RG_VALUE_CHOICE, "auto", 0, 0, "auto 1 3", NULL,
+     "image files: 1 grey, 3 colours; auto: 3 where any has colours"},
+    {"data.augment.shift", RG_VALUE_WHOLE, "0", 0, 1024, NULL, "pixels",
+     "training images are moved by up to so many in both directions; zeros move in"},
+    {"data.augment.crop", RG_VALUE_WHOLE, "0", 0, 1024, NULL, "pixels",
+     "a random crop of the image with a mirrored border of so many"},
+    {"data.augment.flip", RG_VALUE_FLAG, "no", 0, 0, NULL, NULL,
+     "training images are mirrored left to right, every second one on average"},
+    {"data.augment.rotate", RG_VALUE_NUMBER, "0", 0, 180, NULL, "degrees",
+     "training images are turned by up to so many to either side"},
+    {"data.augment.noise", RG_VALUE_NUMBER, "0", 0, 10, NULL, NULL,
+     "standard deviation of noise on training samples: of pixels from 0 to 1, of normalised "
+     "features"},
+    /* model */
+    {"model.architecture", RG_VALUE_CHOICE, "mlp", 0, 0, "mlp cnn resnet dense conv", NULL,
+     "what the network is: mlp and dense take features, cnn, resnet and conv images"},
+    {"model.block", RG_VALUE_CHOICE, "resnet", 0, 0,
+     "resnet bottleneck antisymmetric parabolic hamiltonian hamiltonian-two leapfrog midpoint",
+     NULL, "what a layer of resnet, dense and conv is"},
+    {"model.channels", RG_VALUE_WHOLES, NULL, 1, 65536, NULL, NULL,
+     "channels of each stage; not set: the architecture's own"},
+    {"model.width", RG_VALUE_WHOLES, NULL, 1, 65536, NULL, "features",
+     "another name of channels, for features: of an mlp each hidden layer's"},
+    {"model.layers", RG_VALUE_WHOLES, NULL, 1, 1048576, NULL, NULL,
+     "layers of each stage, or one number for all; not set: the architecture's own"},
+    {"model.time", RG_VALUE_NUMBER, "1", 1e-6, 1e6, NULL, NULL,
+     "final time T of each stage; the step size is h = T / layers"},
+    {"model.step", RG_VALUE_NUMBER, "0", 0, 1e6, NULL, NULL,
+     "step size h, in place of time; 0: from time"},
+    {"model.norm", RG_VALUE_CHOICE, NULL, 0, 0, "none batch layer group instance", NULL,
+     "normalisation; not set: the architecture's own"},
+    {"model.activation", RG_VALUE_CHOICE, NULL, 0, 0,
+     "tanh relu gelu silu leaky-relu softplus sigmoid identity", NULL,
+     "not set: the architecture's own"},
+    {"model.integrator", RG_VALUE_CHOICE, NULL, 0, 0, "euler verlet leapfrog midpoint rk4", NULL,
+     "how a layer steps in time; not set: the block's own"},
+    {"model.gamma", RG_VALUE_NUMBER, "1e-4", 0, 1e3, NULL, NULL,
+     "diffusion of antisymmetric blocks, K - K' - gamma I"},
+    {"model.groups", RG_VALUE_WHOLE, "8", 1, 65536, NULL, NULL, "groups of group normalisation"},
+    {"model.dropout", RG_VALUE_NUMBER, "0", 0, 0.99, NULL, NULL,
+     "share of features dropped before the classifier"},
+    {"model.nodes", RG_VALUE_WHOLE, "0", 0, 1048576, NULL, NULL,
+     "weights are linear in time between so many nodes; 0: each layer has its own"},
+    {"model.state", RG_VALUE_CHOICE, NULL, 0, 0, "float fixed", NULL,
+     "fixed: reversible stages keep their state in fixed point, so that the inverse is exact; not "
+     "set: fixed with activations reverse-exact"},
+    {"model.levels", RG_VALUE_WHOLE, "1", 1, 20, NULL, NULL,
+     "train shallow first: each level has twice the layers of the one before, the last has all"},
+    /* training */
+    {"training.optimiser.name", RG_VALUE_CHOICE, "adamw", 0, 0,
+     "sgd momentum nesterov adamw lbfgs gauss-newton", NULL, "how steps are taken"},
+    {"training.optimiser.rate", RG_VALUE_NUMBER, "0", 0, 1e6, NULL, NULL,
+     "learning rate at its highest; 0: the optimiser's own"},
+    {"training.optimiser.weight_decay", RG_VALUE_NUMBER, "0", 0, 1e6, NULL, NULL,
+     "decoupled: each step takes rate * weight_decay of a weight away"},
+    {"training.optimiser.momentum", RG_VALUE_NUMBER, "0.9", 0, 0.999999, NULL, NULL,
+     "of momentum and nesterov"},
+    {"training.optimiser.decay1", RG_VALUE_NUMBER, "0.9", 0, 0.999999, NULL, NULL,
+     "adamw: decay of the mean gradient"},
+    {"training.optimiser.decay2", RG_VALUE_NUMBER, "0.999", 0, 0.9999999, NULL, NULL,
+     "adamw: decay of the mean squared gradient"},
+    {"training.optimiser.epsilon", RG_VALUE_NUMBER, "1e-8", 0, 1, NULL, NULL,
+     "adamw: added to the root of the mean squared gradient"},
+    {"training.schedule.name", RG_VALUE_CHOICE, "constant", 0, 0, "constant step cosine linear",
+     NULL, "how the learning rate goes down"},
+    {"training.schedule.warmup", RG_VALUE_NUMBER, "0", 0, 0.99, NULL, NULL,
+     "share of all steps in which the rate rises from 0"},
+    {"training.schedule.every", RG_VALUE_NUMBER, "30", 1e-6, MANY, NULL, "epochs",
+     "schedule step: after so many the rate is multiplied"},
+    {"training.schedule.factor", RG_VALUE_NUMBER, "0.1", 0, 1, NULL, NULL,
+     "schedule step: by this"},
+    {"training.epochs", RG_VALUE_WHOLE, "10", 1, MANY, NULL, NULL,
+     "how often all training samples are gone through"},
+    {"training.batch", RG_VALUE_WHOLE, "64", 1, MANY, "all", "samples",
+     "samples of a step; all: every step takes all of them"},
+    {"training.loss", RG_VALUE_CHOICE, "cross-entropy", 0, 0, "cross-entropy squared huber", NULL,
+     "what is minimised; squared and huber predict numbers instead of classes"},
+    {"training.smoothing", RG_VALUE_NUMBER, "0", 0, 0.99, NULL, NULL,
+     "label smoothing: share of a label given to all classes"},
+    {"training.delta", RG_VALUE_NUMBER, "1", 1e-12, 1e12, NULL, NULL,
+     "huber: errors up to this are squared, larger ones linear"},
+    {"training.activations", RG_VALUE_CHOICE, "auto", 0, 0,
+     "auto store recompute reverse reverse-exact", NULL,
+     "how back-propagation gets activations; auto: the fastest that fits into memory"},
+    {"training.drift", RG_VALUE_NUMBER, "1e-3", 1e-16, 1, NULL, NULL,
+     "activations reverse: largest relative error of the inverse that is let pass"},
+    {"training.memory", RG_VALUE_SIZE, "0", 0, 1e15, NULL, NULL,
+     "most memory above the program itself (also 64MB, 1GiB); 0: no limit"},
+    {"training.clip", RG_VALUE_NUMBER, "0", 0, 1e12, NULL, NULL,
+     "largest norm of the gradient, which is scaled down to it; 0: none"},
+    {"training.average", RG_VALUE_NUMBER, "0", 0, 0.9999999, NULL, NULL,
+     "decay of averaged weights, which are validated and kept, such as 0.999; 0: none"},
+    {"training.smoothness", RG_VALUE_NUMBER, "0", 0, 1e12, NULL, NULL,
+     "alpha of the penalty alpha / 2h sum |theta_(j+1) - theta_j|^2 over the layers of a stage"},
+    {"training.patience", RG_VALUE_WHOLE, "0", 0, MANY, NULL, "epochs",
+     "stop after so many without a lower held-out loss; 0: go on to the end"},
+    {"training.stability", RG_VALUE_CHOICE, "off", 0, 0, "off warn project", NULL,
+     "warn: measure each layer in each epoch and say which is unstable; project: keep it inside"},
+    {"training.precision", RG_VALUE_CHOICE, "single", 0, 0, "single double quad", NULL,
+     "arithmetic of weights and training: about 7, 16 or 32 digits"},
+    /* run */
+    {"run.seed", RG_VALUE_WHOLE, "1", 0, 18446744073709551615.0, NULL, NULL,
+     "start of the random numbers: of weights, order, augmentation"},
+    {"run.threads", RG_VALUE_WHOLE, "0", 0, 1024, NULL, NULL,
+     "threads to share the work, which change no result; 0: one for each processor"},
+    {"run.directory", RG_VALUE_TEXT, NULL, 0, 0, NULL, NULL,
+     "folder of the run; not set: NAME.run after the recipe's name"},
+};
+
+/* ---- what it means ---- */
+
+/* channels, or width; *key is the one that is set, or NULL. */
+static int stages_of(const rung_recipe *recipe, int64_t *channels, const char **key) {
+  bool width = rung_recipe_get(recipe, "model.width") != NULL;
+  bool both = rung_recipe_get(recipe, "model.channels") != NULL;
+  *key = width ? "model.width" : both ? "model.channels" : NULL;
+  return *key ? rg_recipe_wholes(recipe, *key, RUNG_MOST_STAGES, channels) : 0;
+}
+
+static bool has_layers(const rung_recipe *recipe) {
+  return !rg_recipe_is(recipe, "model.architecture", "mlp");
+}
+
+static bool is_fixed(const rung_recipe *recipe) {
+  return rg_recipe_is(recipe, "model.state", "fixed") ||
+         rg_recipe_is(recipe, "training.activations", "reverse-exact");
+}
+
+/* Without channels or layers in the recipe these are left as the architecture has them: where one
+ * list is given, it says how many stages there are. */
+void rg_recipe_network(const rung_recipe *recipe, rung_network_settings *out) {
+  rung_network_settings s = *out;
+  s.architecture = rung_recipe_get(recipe, "model.architecture");
+  s.block = rung_recipe_get(recipe, "model.block");
+  s.integrator = rung_recipe_get(recipe, "model.integrator");
+  s.activation = rung_recipe_get(recipe, "model.activation");
+  s.norm = rung_recipe_get(recipe, "model.norm");
+  const char *key;
+  int64_t channels[RUNG_MOST_STAGES], layers[RUNG_MOST_STAGES];
+  int stages = stages_of(recipe, channels, &key);
+  int given = rg_recipe_wholes(recipe, "model.layers", RUNG_MOST_STAGES, layers);
+  if (stages) s.stages = stages;
+  for (int i = 0; i < stages; i++) s.channels[i] = channels[i];
+  if (!stages && given > 1) s.stages = given;
+  for (int i = 0; given && i < s.stages; i++) s.layers[i] = layers[i < given ? i : given - 1];
+  s.time = rg_recipe_real(recipe, "model.time");
+  s.step = rg_recipe_real(recipe, "model.step");
+  s.gamma = rg_recipe_real(recipe, "model.gamma");
+  s.groups = rg_recipe_whole(recipe, "model.groups");
+  s.dropout = rg_recipe_real(recipe, "model.dropout");
+  s.nodes = rg_recipe_whole(recipe, "model.nodes");
+  s.fixed = is_fixed(recipe);
+  *out = s;
+}
+
+static rung_activations activations_of(const rung_recipe *recipe) {
+  static const struct {
+    const char *name;
+    rung_activations activations;
+  } names[] = {{"store", RUNG_STORE},
+               {"recompute", RUNG_RECOMPUTE},
+               {"reverse", RUNG_REVERSE},
+               {"reverse-exact", RUNG_REVERSE_EXACT}};
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    if (rg_recipe_is(recipe, "training.activations", names[i].name)) return names[i].activations;
+  return RUNG_ACTIVATIONS_AUTO;
+}
+
+void rg_recipe_training(const rung_recipe *recipe, rung_training *out) {
+  rung_training t = {0};
+  t.optimiser = rung_recipe_get(recipe, "training.optimiser");
+  t.rate = rg_recipe_real(recipe, "training.optimiser.rate");
+  t.weight_decay = rg_recipe_real(recipe, "training.optimiser.weight_decay");
+  t.momentum = rg_recipe_real(recipe, "training.optimiser.momentum");
+  t.decay1 = rg_recipe_real(recipe, "training.optimiser.decay1");
+  t.decay2 = rg_recipe_real(recipe, "training.optimiser.decay2");
+  t.epsilon = rg_recipe_real(recipe, "training.optimiser.epsilon");
+  t.schedule = rung_recipe_get(recipe, "training.schedule");
+  t.warmup = rg_recipe_real(recipe, "training.schedule.warmup");
+  t.step_every = rg_recipe_real(recipe, "training.schedule.every");
+  t.step_factor = rg_recipe_real(recipe, "training.schedule.factor");
+  t.clip = rg_recipe_real(recipe, "training.clip");
+  t.average = rg_recipe_real(recipe, "training.average");
+  t.smoothness = rg_recipe_real(recipe, "training.smoothness");
+  t.batch = rg_recipe_whole(recipe, "training.batch");
+  t.loss = rg_recipe_is(recipe, "training.loss", "squared") ? RUNG_SQUARED
+           : rg_recipe_is(recipe, "training.loss", "huber") ? RUNG_HUBER
+                                                            : RUNG_CROSS_ENTROPY;
+  t.smoothing = rg_recipe_real(recipe, "training.smoothing");
+  t.delta = rg_recipe_real(recipe, "training.delta");
+  t.activations = activations_of(recipe);
+  t.drift = rg_recipe_real(recipe, "training.drift");
+  t.memory = (size_t)rg_recipe_real(recipe, "training.memory");
+  t.seed = rg_recipe_seed(recipe, "run.seed");
+  *out = t;
+}
+
+/* ---- what goes together ---- */
+
+/* Blocks whose layers can be undone (docs/architectures.md), and which of a stage's own steps in
+ * time each block has beside others. */
+static const struct {
+  const char *name, *integrators;
+  bool reversible;
+} blocks[] = {
+    {"resnet", "euler rk4", false},        {"bottleneck", "euler rk4", false},
+    {"antisymmetric", "euler rk4", false}, {"parabolic", "euler rk4", false},
+    {"hamiltonian", "verlet", true},       {"hamiltonian-two", "verlet", true},
+    {"leapfrog", "leapfrog", true},        {"midpoint", "midpoint", true},
+};
+#define REVERSIBLE "hamiltonian, hamiltonian-two, leapfrog, midpoint"
+
+static bool in_words(const char *words, const char *word) {
+  size_t length = strlen(word);
+  for (const char *at = words; *at;) {
+    size_t size = strcspn(at, " ");
+    if (size == length && strncmp(at, word, size) == 0) return true;
+    at += size + (at[size] == ' ');
+  }
+  return false;
+}
+
+static rung_status check_stages(const rung_recipe *recipe, rung_context *ctx) {
+  int64_t channels[RUNG_MOST_STAGES + 1], layers[RUNG_MOST_STAGES + 1];
+  const char *key = rung_recipe_get(recipe, "model.width") ? "model.width" : "model.channels";
+  if (rung_recipe_get(recipe, "model.width") && rung_recipe_get(recipe, "model.channels"))
+    return rg_recipe_fail(recipe, ctx, "model.width",
+                          "both model.channels and model.width are set; they mean the same");
+  int stages = rg_recipe_wholes(recipe, key, RUNG_MOST_STAGES + 1, channels);
+  int given = rg_recipe_wholes(recipe, "model.layers", RUNG_MOST_STAGES + 1, layers);
+  if (stages > RUNG_MOST_STAGES || given > RUNG_MOST_STAGES)
+    return rg_recipe_fail(recipe, ctx, stages > given ? key : "model.layers",
+                          "expected at most %d stages", RUNG_MOST_STAGES);
+  if (given && !has_layers(recipe))
+    return rg_recipe_fail(recipe, ctx, "model.layers",
+                          "an mlp has a layer for each number of model.width; model.layers belongs "
+                          "to the other architectures");
+  if (given > 1 && stages && given != stages)
+    return rg_recipe_fail(recipe, ctx, "model.layers",
+                          "expected one number or %d, one for each stage of %s; found %d", stages,
+                          key, given);
+  int64_t parts = (int64_t)1 << (rg_recipe_whole(recipe, "model.levels") - 1);
+  if (parts > 1 && !given)
+    return rg_recipe_fail(recipe, ctx, "model.levels", "model.levels needs model.layers");
+  for (int i = 0; i < given; i++)
+    if (layers[i] % parts != 0)
+      return rg_recipe_fail(recipe, ctx, "model.levels",
+                            "%lld levels begin with layers / %lld: expected model.layers to be a "
+                            "multiple of that, found %lld",
+                            (long long)rg_recipe_whole(recipe, "model.levels"), (long long)parts,
+                            (long long)layers[i]);
+  return RUNG_OK;
+}
+
+static rung_status check_block(const rung_recipe *recipe, rung_context *ctx) {
+  const char *block = rung_recipe_get(recipe, "model.block");
+  const char *integrator = rung_recipe_get(recipe, "model.integrator");
+  size_t at = 0;
+  while (strcmp(blocks[at].name, block) != 0) at++;
+  if (integrator && !in_words(blocks[at].integrators, integrator))
+    return rg_recipe_fail(recipe, ctx, "model.integrator",
+                          "block %s steps in time by: %s; found \"%s\"", block,
+                          blocks[at].integrators, integrator);
+  rung_activations activations = activations_of(recipe);
+  bool fixed = rg_recipe_is(recipe, "model.state", "fixed");
+  bool reverse = activations == RUNG_REVERSE || activations == RUNG_REVERSE_EXACT;
+  bool reversible = has_layers(recipe) && blocks[at].reversible;
+  if (reverse && !reversible)
+    return rg_recipe_fail(recipe, ctx, "training.activations",
+                          "activations \"%s\" need a reversible block, which are: " REVERSIBLE
+                          "; found %s",
+                          rung_recipe_get(recipe, "training.activations"),
+                          has_layers(recipe) ? block : "the architecture mlp");
+  if (fixed && !reversible)
+    return rg_recipe_fail(
+        recipe, ctx, "model.state",
+        "a state in fixed point belongs to a reversible block, which are: " REVERSIBLE "; found %s",
+        has_layers(recipe) ? block : "the architecture mlp");
+  if (activations == RUNG_REVERSE_EXACT && rg_recipe_is(recipe, "model.state", "float"))
+    return rg_recipe_fail(recipe, ctx, "model.state",
+                          "activations reverse-exact need a state in fixed point, found float");
+  return RUNG_OK;
+}
+
+static rung_status check_data(const rung_recipe *recipe, rung_context *ctx) {
+  double validation = rg_recipe_real(recipe, "data.validation");
+  bool classes = rg_recipe_is(recipe, "training.loss", "cross-entropy");
+  if (!rung_recipe_get(recipe, "data.train"))
+    return rg_recipe_fail(recipe, ctx, NULL,
+                          "data.train is not set: which samples are to be trained on?");
+  if (validation > 1 && floor(validation) < validation)
+    return rg_recipe_fail(recipe, ctx, "data.validation",
+                          "expected a share below 1 or a whole number, found %.17g", validation);
+  if (rung_recipe_get(recipe, "data.test-labels") && !rung_recipe_get(recipe, "data.test"))
+    return rg_recipe_fail(recipe, ctx, "data.test-labels",
+                          "data.test-labels is set, but no data.test");
+  if ((rg_recipe_whole(recipe, "data.height") > 0) != (rg_recipe_whole(recipe, "data.width") > 0))
+    return rg_recipe_fail(recipe, ctx, "data.height",
+                          "data.height and data.width go together: both or none");
+  if (!classes && !rg_recipe_is(recipe, "data.class-weights", "none"))
+    return rg_recipe_fail(recipe, ctx, "data.class-weights",
+                          "class weights belong to loss cross-entropy, found loss %s",
+                          rung_recipe_get(recipe, "training.loss"));
+  return RUNG_OK;
+}
+
+static rung_status check_training(const rung_recipe *recipe, rung_context *ctx) {
+  bool classes = rg_recipe_is(recipe, "training.loss", "cross-entropy");
+  bool newton = rg_recipe_is(recipe, "training.optimiser", "gauss-newton");
+  if (!classes && rg_recipe_real(recipe, "training.smoothing") > 0)
+    return rg_recipe_fail(recipe, ctx, "training.smoothing",
+                          "label smoothing belongs to loss cross-entropy, found loss %s",
+                          rung_recipe_get(recipe, "training.loss"));
+  if (newton && rg_recipe_is(recipe, "training.loss", "huber"))
+    return rg_recipe_fail(recipe, ctx, "training.loss",
+                          "gauss-newton minimises cross-entropy or squared, found huber");
+  if (rg_recipe_whole(recipe, "training.patience") > 0 &&
+      !(rg_recipe_real(recipe, "data.validation") > 0))
+    return rg_recipe_fail(recipe, ctx, "training.patience",
+                          "patience looks at held-out samples, but data.validation is 0");
+  return RUNG_OK;
+}
+
+static rung_status check(const rung_recipe *recipe, rung_context *ctx) {
+  RG_TRY(check_data(recipe, ctx));
+  RG_TRY(check_stages(recipe, ctx));
+  RG_TRY(check_block(recipe, ctx));
+  return check_training(recipe, ctx);
+}
+
+const rg_recipe_table rg_recipe_train_table = {keys, sizeof keys / sizeof keys[0],
+                                               "data: {train: digits.csv}", check};
+_Static_assert(sizeof keys / sizeof keys[0] <= RG_MOST_KEYS, "see RG_MOST_KEYS");
