@@ -96,7 +96,19 @@ RUNG_API rung_node rung_atan(rung_graph *g, rung_node a);       /**< arc tangent
 RUNG_API rung_node rung_tanh(rung_graph *g, rung_node a);       /**< hyperbolic tangent */
 /** sech(a)^2 = tanh'(a), accurate for large |a| where 1 - tanh(a)^2 is not. */
 RUNG_API rung_node rung_sech2(rung_graph *g, rung_node a);
-RUNG_API rung_node rung_less(rung_graph *g, rung_node a, rung_node b);       /**< a < b */
+RUNG_API rung_node rung_log1p(rung_graph *g, rung_node a); /**< log(1 + a), accurate near 0 */
+RUNG_API rung_node rung_erf(rung_graph *g, rung_node a);   /**< the error function */
+/** The normal distribution up to a, (1 + erf(a / sqrt 2)) / 2, accurate far below 0 too. */
+RUNG_API rung_node rung_normal_cdf(rung_graph *g, rung_node a);
+RUNG_API rung_node rung_normal_pdf(rung_graph *g, rung_node a); /**< its density */
+RUNG_API rung_node rung_relu(rung_graph *g, rung_node a);       /**< max(a, 0); derivative 0 at 0 */
+/** a above 0, else slope * a; derivative `slope` at 0. @param slope 0..1e6 */
+RUNG_API rung_node rung_leaky_relu(rung_graph *g, rung_node a, double slope);
+RUNG_API rung_node rung_sigmoid(rung_graph *g, rung_node a);           /**< 1 / (1 + e^-a) */
+RUNG_API rung_node rung_softplus(rung_graph *g, rung_node a);          /**< log(1 + e^a) */
+RUNG_API rung_node rung_silu(rung_graph *g, rung_node a);              /**< a * sigmoid(a) */
+RUNG_API rung_node rung_gelu(rung_graph *g, rung_node a);              /**< a * normal_cdf(a) */
+RUNG_API rung_node rung_less(rung_graph *g, rung_node a, rung_node b); /**< a < b */
 RUNG_API rung_node rung_less_equal(rung_graph *g, rung_node a, rung_node b); /**< a <= b */
 RUNG_API rung_node rung_equal(rung_graph *g, rung_node a, rung_node b);      /**< a == b */
 /** yes where condition is not 0, else no; the derivative flows through the chosen one. Both are

@@ -599,6 +599,167 @@ static inline rung_dd rg_powi_dd(rung_dd a, int n) {
 }
 /* end rg_powi_dd */
 
+/* begin rg_any_step_dd: rg_make_dd rg_pair_f64 rg_times_dd rg_two_sum_f64 rung_dd */
+/* As rg_step_dd, whichever of c and x p is larger. */
+static inline rung_dd rg_any_step_dd(rung_dd p, rung_dd x, double chi, double clo) {
+  rung_dd q = rg_times_dd(x, p);
+  rg_pair_f64 s = rg_two_sum_f64(chi, q.hi);
+  return rg_make_dd(s.hi, s.lo + (clo + q.lo));
+}
+/* end rg_any_step_dd */
+
+/* begin rg_normal_tail_dd: rg_add_dd rg_any_step_dd rg_div_dd rg_exp_dd rg_make_dd rg_mul_dd
+ * rung_dd
+ * */
+/* As rg_normal_tail_f64. */
+static inline rung_dd rg_normal_tail_dd(rung_dd a) {
+  int inside = a.hi <= 40.0; /* 0 from there on */
+  double hi = a.hi > 40.0 ? 40.0 : a.hi;
+  a = rg_make_dd(hi, inside ? a.lo : 0.0);
+  rung_dd t = rg_div_dd(rg_add_dd(a, rg_make_dd(-5.5, 0.0)), rg_add_dd(a, rg_make_dd(5.5, 0.0)));
+  double q = -0x1.e06c79ab22d4ep-59;
+  q = fma(q, t.hi, -0x1.ee3f93061f3abp-58);
+  rung_dd p = rg_make_dd(q, 0.0);
+  p = rg_any_step_dd(p, t, 0x1.495cb816cc977p-54, 0x1.dcfdc1787a8d5p-115);
+  p = rg_any_step_dd(p, t, 0x1.46ea293d0ee2bp-52, 0x1.07f21d9a19b08p-107);
+  p = rg_any_step_dd(p, t, -0x1.b2a076109f2b6p-54, -0x1.5e23094eaf602p-108);
+  p = rg_any_step_dd(p, t, -0x1.37a72fd990308p-49, 0x1.01f9b6745a5dcp-103);
+  p = rg_any_step_dd(p, t, -0x1.5d9f2b3608daep-49, 0x1.eb32537b59c3cp-105);
+  p = rg_any_step_dd(p, t, 0x1.3522b12b02e88p-47, 0x1.3889bb7a3a7a6p-101);
+  p = rg_any_step_dd(p, t, 0x1.8e0a0f9d01518p-46, -0x1.dbf73dc84f5c9p-101);
+  p = rg_any_step_dd(p, t, -0x1.330863d4c9ebp-46, 0x1.7b34ce0e703efp-100);
+  p = rg_any_step_dd(p, t, -0x1.13288d8a82f2dp-43, -0x1.ad41bf050ad61p-97);
+  p = rg_any_step_dd(p, t, -0x1.76dd46c8b4ffp-45, 0x1.30dbcc4769caep-99);
+  p = rg_any_step_dd(p, t, 0x1.2f87625881d01p-41, 0x1.058fc07ac4775p-97);
+  p = rg_any_step_dd(p, t, 0x1.7fe53627ae831p-41, 0x1.aac24095852bfp-95);
+  p = rg_any_step_dd(p, t, -0x1.20375a06390cbp-39, 0x1.ccbf62bf57934p-93);
+  p = rg_any_step_dd(p, t, -0x1.5c9c04e7b2971p-38, 0x1.40c2b8abfb2ecp-92);
+  p = rg_any_step_dd(p, t, 0x1.dd0c1ec84c86ap-38, -0x1.5a30071a9ae65p-92);
+  p = rg_any_step_dd(p, t, 0x1.04c4a41a6dad4p-35, 0x1.6492b8668ebf5p-91);
+  p = rg_any_step_dd(p, t, -0x1.4bb2d0c883039p-36, -0x1.ff94586fa55a6p-91);
+  p = rg_any_step_dd(p, t, -0x1.6e5ca66ad9f92p-33, -0x1.9143c1efd1865p-88);
+  p = rg_any_step_dd(p, t, 0x1.59e65490054d8p-35, -0x1.92d7275676d1fp-89);
+  p = rg_any_step_dd(p, t, 0x1.016554920d821p-30, -0x1.08e72301de3bdp-85);
+  p = rg_any_step_dd(p, t, -0x1.213a059339ab5p-34, 0x1.eaf131e12ad03p-88);
+  p = rg_any_step_dd(p, t, -0x1.772a7c180d0f4p-28, -0x1.064a4c189a928p-83);
+  p = rg_any_step_dd(p, t, 0x1.d56ec1de1a9e5p-31, -0x1.5ea60ea2e5d29p-86);
+  p = rg_any_step_dd(p, t, 0x1.1e7f7d8e050e4p-25, 0x1.8734b69bf1524p-79);
+  p = rg_any_step_dd(p, t, -0x1.3e878e3b7e504p-26, 0x1.101d53d69f38ep-81);
+  p = rg_any_step_dd(p, t, -0x1.bc4fd5180f5c5p-23, -0x1.821f659659a8cp-77);
+  p = rg_any_step_dd(p, t, 0x1.33b4d01f6c836p-22, -0x1.d57ce5a56bb0ep-77);
+  p = rg_any_step_dd(p, t, 0x1.35aa9c075e2acp-20, 0x1.db9ecea2e5a72p-75);
+  p = rg_any_step_dd(p, t, -0x1.dc7f0555ec913p-19, -0x1.44ead0641c9e5p-73);
+  p = rg_any_step_dd(p, t, -0x1.9c09ff6611d4cp-19, -0x1.214a48db2ef6dp-73);
+  p = rg_any_step_dd(p, t, 0x1.1bf39de1f76fap-15, 0x1.2ad908be0a81ap-69);
+  p = rg_any_step_dd(p, t, -0x1.c9ba3a0b328ap-15, -0x1.8d1fff9f3c04fp-69);
+  p = rg_any_step_dd(p, t, -0x1.1c207a46265p-13, -0x1.8a837418f9622p-67);
+  p = rg_any_step_dd(p, t, 0x1.f7e92b14ddbdep-11, -0x1.d4344382048ccp-65);
+  p = rg_any_step_dd(p, t, -0x1.6a5a7fe0b9765p-9, 0x1.05aeef9fbafbdp-63);
+  p = rg_any_step_dd(p, t, 0x1.3e3cf239b0519p-8, -0x1.b1b6ebef04006p-71);
+  p = rg_any_step_dd(p, t, -0x1.1071dfd6cf4d7p-8, 0x1.5d6af9e8a99f9p-63);
+  p = rg_any_step_dd(p, t, -0x1.66c71ccfb8212p-8, 0x1.322818684db37p-63);
+  p = rg_any_step_dd(p, t, 0x1.042fbe502e5b4p-5, -0x1.de341cef40aa9p-60);
+  p = rg_any_step_dd(p, t, -0x1.470a25b83be21p-4, -0x1.c08764aad4315p-58);
+  p = rg_any_step_dd(p, t, 0x1.2d65a3a8a2007p-3, 0x1.a84885bcf3e79p-62);
+  p = rg_any_step_dd(p, t, -0x1.c48c7cf96e8ep-3, 0x1.df5b90827221bp-57);
+  p = rg_any_step_dd(p, t, 0x1.0e1dae9341c32p-1, -0x1.ca9fa9ba50f57p-55);
+  rung_dd square = rg_mul_dd(a, a);
+  rung_dd e = rg_exp_dd(rg_make_dd(-0.5 * square.hi, -0.5 * square.lo));
+  return rg_mul_dd(e, rg_div_dd(p, rg_add_dd(a, rg_make_dd(2.0, 0.0))));
+}
+/* end rg_normal_tail_dd */
+
+/* begin rg_normal_cdf_dd: rg_abs_dd rg_make_dd rg_normal_tail_dd rg_sub_dd rung_dd */
+static inline rung_dd rg_normal_cdf_dd(rung_dd x) {
+  rung_dd tail = rg_normal_tail_dd(rg_abs_dd(x));
+  rung_dd rest = rg_sub_dd(rg_make_dd(1.0, 0.0), tail);
+  return rg_make_dd(x.hi > 0.0 ? rest.hi : tail.hi, x.hi > 0.0 ? rest.lo : tail.lo);
+}
+/* end rg_normal_cdf_dd */
+
+/* begin rg_normal_pdf_dd: rg_exp_dd rg_make_dd rg_mul_dd rung_dd */
+static inline rung_dd rg_normal_pdf_dd(rung_dd x) {
+  double limit = x.hi > 0.0 ? 40.0 : -40.0;
+  int outside = fabs(x.hi) > 40.0;
+  rung_dd a = rg_make_dd(outside ? limit : x.hi, outside ? 0.0 : x.lo);
+  rung_dd square = rg_mul_dd(a, a);
+  return rg_mul_dd(rg_make_dd(0x1.9884533d43651p-2, -0x1.cbc0d30ebfd15p-56),
+                   rg_exp_dd(rg_make_dd(-0.5 * square.hi, -0.5 * square.lo)));
+}
+/* end rg_normal_pdf_dd */
+
+/* begin rg_erf_dd: rg_abs_dd rg_add_dd rg_any_step_dd rg_make_dd rg_mul_dd rg_normal_tail_dd
+ * rung_dd
+ * */
+/* As rg_erf_f64. */
+static inline rung_dd rg_erf_dd(rung_dd x) {
+  rung_dd a = rg_abs_dd(x);
+  int large = a.hi > 1.0;
+  rung_dd s = rg_make_dd(large ? 1.0 : a.hi, large ? 0.0 : a.lo);
+  rung_dd z = rg_mul_dd(s, s);
+  double q = 0x1.c7cf2537b44efp-86;
+  q = fma(q, z.hi, -0x1.07d7cf778adacp-80);
+  q = fma(q, z.hi, 0x1.aa55914155b3dp-76);
+  q = fma(q, z.hi, -0x1.360f2145897d3p-71);
+  q = fma(q, z.hi, 0x1.ab508ce0cfd94p-67);
+  q = fma(q, z.hi, -0x1.18cbfb6a1546p-62);
+  q = fma(q, z.hi, 0x1.5f790f6b4afc1p-58);
+  rung_dd p = rg_make_dd(q, 0.0);
+  p = rg_any_step_dd(p, z, -0x1.a2007a598fda6p-54, 0x1.6763d2755bd2dp-110);
+  p = rg_any_step_dd(p, z, 0x1.d70b3530b0fa8p-50, -0x1.9a85fb2f6ce56p-104);
+  p = rg_any_step_dd(p, z, -0x1.f56f071a409e1p-46, 0x1.6594f6c3365c2p-101);
+  p = rg_any_step_dd(p, z, 0x1.f683ae4a94bc8p-42, -0x1.d99843399198dp-96);
+  p = rg_any_step_dd(p, z, -0x1.d8453cb0c45fap-38, -0x1.8f721a322abedp-93);
+  p = rg_any_step_dd(p, z, 0x1.9e6ad5e55a72bp-34, -0x1.114b8a39c3d12p-88);
+  p = rg_any_step_dd(p, z, -0x1.51d7181c5d36cp-30, -0x1.b9b803f9ae0c7p-84);
+  p = rg_any_step_dd(p, z, 0x1.fcc5720624c1cp-27, -0x1.97c125e9867d4p-82);
+  p = rg_any_step_dd(p, z, -0x1.5f742ec43e71ap-23, 0x1.d2c51d87e8c19p-80);
+  p = rg_any_step_dd(p, z, 0x1.b9e6c9dc651a3p-20, -0x1.fe08f2150a1adp-74);
+  p = rg_any_step_dd(p, z, -0x1.f4d25c3e0c2ebp-17, -0x1.79b1b953a0644p-71);
+  p = rg_any_step_dd(p, z, 0x1.f9a326f9b89b7p-14, 0x1.e9a2341b7edcap-68);
+  p = rg_any_step_dd(p, z, -0x1.c02db40040b86p-11, 0x1.d9a497a0fa5b4p-65);
+  p = rg_any_step_dd(p, z, 0x1.565bcd0e6a53fp-8, -0x1.a73e0832f7eb7p-64);
+  p = rg_any_step_dd(p, z, -0x1.b82ce31288b51p-6, 0x1.1015978e7ac93p-61);
+  p = rg_any_step_dd(p, z, 0x1.ce2f21a042be2p-4, -0x1.2871bc5e00766p-58);
+  p = rg_any_step_dd(p, z, -0x1.812746b0379e7p-2, 0x1.ee12e49cab7p-57);
+  p = rg_any_step_dd(p, z, 0x1.20dd750429b6dp0, 0x1.1ae3a914fed8p-56);
+  rung_dd near = rg_mul_dd(s, p);
+  rung_dd tail =
+      rg_normal_tail_dd(rg_mul_dd(rg_make_dd(0x1.6a09e667f3bcdp0, -0x1.bdd3413b26456p-54), a));
+  rung_dd far = rg_add_dd(rg_make_dd(1.0, 0.0), rg_make_dd(-2.0 * tail.hi, -2.0 * tail.lo));
+  double sign = copysign(1.0, x.hi);
+  return rg_make_dd(copysign(large ? far.hi : near.hi, x.hi), sign * (large ? far.lo : near.lo));
+}
+/* end rg_erf_dd */
+
+/* begin rg_log1p_dd: rg_add_dd rg_div_dd rg_log_dd rg_make_dd rg_sub_dd rung_dd */
+/* As rg_log1p_f64. */
+static inline rung_dd rg_log1p_dd(rung_dd x) {
+  rung_dd one = rg_make_dd(1.0, 0.0);
+  rung_dd u = rg_add_dd(one, x);
+  rung_dd rest = rg_div_dd(rg_sub_dd(x, rg_sub_dd(u, one)), u);
+  int usual = rest.hi - rest.hi == 0.0;
+  rung_dd value = rg_add_dd(rg_log_dd(u), rg_make_dd(usual ? rest.hi : 0.0, usual ? rest.lo : 0.0));
+  return rg_make_dd(x.hi == 0.0 ? x.hi : value.hi, value.lo);
+}
+/* end rg_log1p_dd */
+
+/* begin rg_sigmoid_dd: rg_abs_dd rg_add_dd rg_div_dd rg_exp_dd rg_make_dd rg_neg_dd rung_dd */
+static inline rung_dd rg_sigmoid_dd(rung_dd x) {
+  rung_dd e = rg_exp_dd(rg_neg_dd(rg_abs_dd(x)));
+  rung_dd above = rg_make_dd(x.hi < 0.0 ? e.hi : 1.0, x.hi < 0.0 ? e.lo : 0.0);
+  return rg_div_dd(above, rg_add_dd(rg_make_dd(1.0, 0.0), e));
+}
+/* end rg_sigmoid_dd */
+
+/* begin rg_softplus_dd: rg_abs_dd rg_add_dd rg_exp_dd rg_log1p_dd rg_make_dd rg_max_dd rg_neg_dd
+ * rung_dd */
+static inline rung_dd rg_softplus_dd(rung_dd x) {
+  return rg_add_dd(rg_max_dd(x, rg_make_dd(0.0, 0.0)),
+                   rg_log1p_dd(rg_exp_dd(rg_neg_dd(rg_abs_dd(x)))));
+}
+/* end rg_softplus_dd */
+
 #if defined(__GNUC__) && !defined(__clang__)
 #undef inline
 #endif

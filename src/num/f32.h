@@ -474,6 +474,95 @@ static inline float rg_powi_f32(float a, int n) {
 }
 /* end rg_powi_f32 */
 
+/* begin rg_normal_tail_f32: rg_exp_sum_f32 rg_pair_f32 rg_two_prod_f32 */
+/* The normal distribution from a to infinity, a >= 0: e^(-a^2/2) P(t) / (a + 2), where P is
+ * smooth on the whole half-line in t = (a - 4) / (a + 4) (as Shepherd and Laframboise, Math. Comp.
+ * 36, 1981, do for erfc). Relative accuracy far out, where 1 - the rest would have none. */
+static inline float rg_normal_tail_f32(float a) {
+  a = a > 15.0f ? 15.0f : a; /* 0 from there on */
+  float t = (a - 4.0f) / (a + 4.0f);
+  float p = -0x1.185588p-14f;
+  p = fmaf(p, t, -0x1.ffcb26p-14f);
+  p = fmaf(p, t, 0x1.0f335ep-11f);
+  p = fmaf(p, t, 0x1.6d5c02p-12f);
+  p = fmaf(p, t, -0x1.26c2fcp-8f);
+  p = fmaf(p, t, 0x1.357b2p-7f);
+  p = fmaf(p, t, -0x1.5d5d6p-10f);
+  p = fmaf(p, t, -0x1.61221cp-5f);
+  p = fmaf(p, t, 0x1.1b6664p-3f);
+  p = fmaf(p, t, -0x1.1182fap-2f);
+  p = fmaf(p, t, 0x1.22078cp-1f);
+  rg_pair_f32 square = rg_two_prod_f32(a, a);
+  float e = rg_exp_sum_f32(-0.5f * square.hi, -0.5f * square.lo);
+  return e * p / (a + 2.0f);
+}
+/* end rg_normal_tail_f32 */
+
+/* begin rg_normal_cdf_f32: rg_normal_tail_f32 */
+/* The normal distribution up to x. */
+static inline float rg_normal_cdf_f32(float x) {
+  float tail = rg_normal_tail_f32(fabsf(x));
+  return x > 0.0f ? 1.0f - tail : tail;
+}
+/* end rg_normal_cdf_f32 */
+
+/* begin rg_normal_pdf_f32: rg_exp_sum_f32 rg_pair_f32 rg_two_prod_f32 */
+/* Its density e^(-x^2/2) / sqrt(2 pi). */
+static inline float rg_normal_pdf_f32(float x) {
+  float a = fabsf(x);
+  a = a > 15.0f ? 15.0f : a; /* 0 from there on */
+  rg_pair_f32 square = rg_two_prod_f32(a, a);
+  return 0x1.988454p-2f * rg_exp_sum_f32(-0.5f * square.hi, -0.5f * square.lo);
+}
+/* end rg_normal_pdf_f32 */
+
+/* begin rg_erf_f32: rg_normal_tail_f32 */
+/* (2 / sqrt(pi)) times the integral of e^(-s^2) from 0 to x: x (1 + Q(x^2)) up to 1, beyond it
+ * 1 - 2 tail(sqrt(2) x). */
+static inline float rg_erf_f32(float x) {
+  float a = fabsf(x);
+  float z = a > 1.0f ? 1.0f : a * a;
+  float p = -0x1.445f48p-17f;
+  p = fmaf(p, z, 0x1.d8875p-14f);
+  p = fmaf(p, z, -0x1.bccf66p-11f);
+  p = fmaf(p, z, 0x1.562a6p-8f);
+  p = fmaf(p, z, -0x1.b829c8p-6f);
+  p = fmaf(p, z, 0x1.ce2f08p-4f);
+  p = fmaf(p, z, -0x1.812746p-2f);
+  p = fmaf(p, z, 0x1.06eba8p-3f);
+  float tail = rg_normal_tail_f32(0x1.6a09e6p0f * a);
+  float value = a > 1.0f ? fmaf(-2.0f, tail, 1.0f) : fmaf(a, p, a);
+  return copysignf(value, x);
+}
+/* end rg_erf_f32 */
+
+/* begin rg_log1p_f32: rg_log_f32 rg_pair_f32 rg_two_sum_f32 */
+/* log(1 + x): the logarithm of the rounded sum u and what rounding left, over u. */
+static inline float rg_log1p_f32(float x) {
+  rg_pair_f32 u = rg_two_sum_f32(1.0f, x);
+  float rest = u.lo / u.hi;
+  float value = rg_log_f32(u.hi);
+  value += rest - rest == 0.0f ? rest : 0.0f; /* no NaN from 1 + x = 0, infinity */
+  return x == 0.0f ? x : value;
+}
+/* end rg_log1p_f32 */
+
+/* begin rg_sigmoid_f32: rg_exp_f32 */
+/* 1 / (1 + e^-x), from e^-|x| so that neither end cancels or overflows. */
+static inline float rg_sigmoid_f32(float x) {
+  float e = rg_exp_f32(-fabsf(x));
+  float above = x < 0.0f ? e : 1.0f;
+  return above / (1.0f + e);
+}
+/* end rg_sigmoid_f32 */
+
+/* begin rg_softplus_f32: rg_exp_f32 rg_log1p_f32 rg_max_f32 */
+/* log(1 + e^x) = max(x, 0) + log(1 + e^-|x|). */
+static inline float rg_softplus_f32(float x) {
+  return rg_max_f32(x, 0.0f) + rg_log1p_f32(rg_exp_f32(-fabsf(x)));
+}
+/* end rg_softplus_f32 */
+
 #if defined(__GNUC__) && !defined(__clang__)
 #undef inline
 #endif

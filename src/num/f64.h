@@ -580,6 +580,113 @@ static inline double rg_powi_f64(double a, int n) {
 }
 /* end rg_powi_f64 */
 
+/* begin rg_normal_tail_f64: rg_exp_sum_f64 rg_pair_f64 rg_two_prod_f64 */
+/* The normal distribution from a to infinity, a >= 0: e^(-a^2/2) P(t) / (a + 2), where P is
+ * smooth on the whole half-line in t = (a - 5) / (a + 5) (as Shepherd and Laframboise, Math. Comp.
+ * 36, 1981, do for erfc). Relative accuracy far out, where 1 - the rest would have none. */
+static inline double rg_normal_tail_f64(double a) {
+  a = a > 40.0 ? 40.0 : a; /* 0 from there on */
+  double t = (a - 5.0) / (a + 5.0);
+  double p = 0x1.2d118441c3698p-31;
+  p = fma(p, t, 0x1.dfe6b42eb1095p-29);
+  p = fma(p, t, 0x1.2bce1aafbce3ap-29);
+  p = fma(p, t, -0x1.c686acbd1bf9cp-26);
+  p = fma(p, t, -0x1.1b6e5a83c2955p-25);
+  p = fma(p, t, 0x1.5749e19d74806p-23);
+  p = fma(p, t, 0x1.b18c34ccbcd58p-23);
+  p = fma(p, t, -0x1.1e56a9c8bba56p-20);
+  p = fma(p, t, -0x1.8f79fea31c082p-21);
+  p = fma(p, t, 0x1.056d5d4bee15fp-17);
+  p = fma(p, t, -0x1.b47ad030b8379p-19);
+  p = fma(p, t, -0x1.b9a1ff1fd3a96p-15);
+  p = fma(p, t, 0x1.ff505687a2116p-14);
+  p = fma(p, t, 0x1.29f076a881bd8p-13);
+  p = fma(p, t, -0x1.7dd182bb0dfd9p-10);
+  p = fma(p, t, 0x1.0f86a0cf28f16p-8);
+  p = fma(p, t, -0x1.94f32b8f49c96p-8);
+  p = fma(p, t, 0x1.2667773f1cd51p-10);
+  p = fma(p, t, 0x1.5f81e5383a40ap-6);
+  p = fma(p, t, -0x1.2254aa73ede5ap-4);
+  p = fma(p, t, 0x1.2d4255c5aa9adp-3);
+  p = fma(p, t, -0x1.e14cd6649823bp-3);
+  p = fma(p, t, 0x1.13adc51e2e8c7p-1);
+  rg_pair_f64 square = rg_two_prod_f64(a, a);
+  double e = rg_exp_sum_f64(-0.5 * square.hi, -0.5 * square.lo);
+  return e * p / (a + 2.0);
+}
+/* end rg_normal_tail_f64 */
+
+/* begin rg_normal_cdf_f64: rg_normal_tail_f64 */
+/* The normal distribution up to x. */
+static inline double rg_normal_cdf_f64(double x) {
+  double tail = rg_normal_tail_f64(fabs(x));
+  return x > 0.0 ? 1.0 - tail : tail;
+}
+/* end rg_normal_cdf_f64 */
+
+/* begin rg_normal_pdf_f64: rg_exp_sum_f64 rg_pair_f64 rg_two_prod_f64 */
+/* Its density e^(-x^2/2) / sqrt(2 pi). */
+static inline double rg_normal_pdf_f64(double x) {
+  double a = fabs(x);
+  a = a > 40.0 ? 40.0 : a; /* 0 from there on */
+  rg_pair_f64 square = rg_two_prod_f64(a, a);
+  return 0x1.9884533d43651p-2 * rg_exp_sum_f64(-0.5 * square.hi, -0.5 * square.lo);
+}
+/* end rg_normal_pdf_f64 */
+
+/* begin rg_erf_f64: rg_normal_tail_f64 */
+/* (2 / sqrt(pi)) times the integral of e^(-s^2) from 0 to x: x (1 + Q(x^2)) up to 1, beyond it
+ * 1 - 2 tail(sqrt(2) x). */
+static inline double rg_erf_f64(double x) {
+  double a = fabs(x);
+  double z = a > 1.0 ? 1.0 : a * a;
+  double p = -0x1.29b9f1b3df556p-38;
+  p = fma(p, z, 0x1.7f072188e194dp-34);
+  p = fma(p, z, -0x1.4e607b41a6416p-30);
+  p = fma(p, z, 0x1.fc4356498c2d9p-27);
+  p = fma(p, z, -0x1.5f6d925a0bc7ap-23);
+  p = fma(p, z, 0x1.b9e6509b9867dp-20);
+  p = fma(p, z, -0x1.f4d2561aeafd4p-17);
+  p = fma(p, z, 0x1.f9a326c233146p-14);
+  p = fma(p, z, -0x1.c02db3feeb579p-11);
+  p = fma(p, z, 0x1.565bcd0e6502dp-8);
+  p = fma(p, z, -0x1.b82ce312889bap-6);
+  p = fma(p, z, 0x1.ce2f21a042bdep-4);
+  p = fma(p, z, -0x1.812746b0379e7p-2);
+  p = fma(p, z, 0x1.06eba8214db69p-3);
+  double tail = rg_normal_tail_f64(0x1.6a09e667f3bcdp0 * a);
+  double value = a > 1.0 ? fma(-2.0, tail, 1.0) : fma(a, p, a);
+  return copysign(value, x);
+}
+/* end rg_erf_f64 */
+
+/* begin rg_log1p_f64: rg_log_f64 rg_pair_f64 rg_two_sum_f64 */
+/* log(1 + x): the logarithm of the rounded sum u and what rounding left, over u. */
+static inline double rg_log1p_f64(double x) {
+  rg_pair_f64 u = rg_two_sum_f64(1.0, x);
+  double rest = u.lo / u.hi;
+  double value = rg_log_f64(u.hi);
+  value += rest - rest == 0.0 ? rest : 0.0; /* no NaN from 1 + x = 0, infinity */
+  return x == 0.0 ? x : value;
+}
+/* end rg_log1p_f64 */
+
+/* begin rg_sigmoid_f64: rg_exp_f64 */
+/* 1 / (1 + e^-x), from e^-|x| so that neither end cancels or overflows. */
+static inline double rg_sigmoid_f64(double x) {
+  double e = rg_exp_f64(-fabs(x));
+  double above = x < 0.0 ? e : 1.0;
+  return above / (1.0 + e);
+}
+/* end rg_sigmoid_f64 */
+
+/* begin rg_softplus_f64: rg_exp_f64 rg_log1p_f64 rg_max_f64 */
+/* log(1 + e^x) = max(x, 0) + log(1 + e^-|x|). */
+static inline double rg_softplus_f64(double x) {
+  return rg_max_f64(x, 0.0) + rg_log1p_f64(rg_exp_f64(-fabs(x)));
+}
+/* end rg_softplus_f64 */
+
 #if defined(__GNUC__) && !defined(__clang__)
 #undef inline
 #endif

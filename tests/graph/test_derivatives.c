@@ -42,6 +42,17 @@ UNARY(tan)
 UNARY(atan)
 UNARY(tanh)
 UNARY(sech2)
+UNARY(log1p)
+UNARY(erf)
+UNARY(normal_cdf)
+UNARY(normal_pdf)
+UNARY(sigmoid)
+UNARY(softplus)
+UNARY(silu)
+UNARY(gelu)
+BUILD(relu, rung_relu(g, rung_sub(g, x, y)))
+BUILD(leaky_relu, rung_leaky_relu(g, rung_sub(g, x, y), 0.125))
+BUILD(far_below, rung_gelu(g, rung_mul(g, rung_constant(g, -5), x)))
 BINARY(add)
 BINARY(sub)
 BINARY(mul)
@@ -131,6 +142,17 @@ static const struct {
              ENTRY(atan),
              ENTRY(tanh),
              ENTRY(sech2),
+             ENTRY(log1p),
+             ENTRY(erf),
+             ENTRY(normal_cdf),
+             ENTRY(normal_pdf),
+             ENTRY(sigmoid),
+             ENTRY(softplus),
+             ENTRY(silu),
+             ENTRY(gelu),
+             ENTRY(relu),
+             ENTRY(leaky_relu),
+             ENTRY(far_below),
              ENTRY(add),
              ENTRY(sub),
              ENTRY(mul),

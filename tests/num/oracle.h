@@ -49,6 +49,44 @@ static inline int oracle_sqrt(mpfr_t to, const mpfr_t x, mpfr_rnd_t rounding) {
   return mpfr_sqrt(to, x, rounding);
 }
 
+static inline int oracle_normal_cdf(mpfr_t to, const mpfr_t x, mpfr_rnd_t rounding) {
+  mpfr_t half;
+  mpfr_init2(half, mpfr_get_prec(to));
+  mpfr_set_d(half, 0.5, MPFR_RNDN);
+  mpfr_sqrt(half, half, MPFR_RNDN);
+  mpfr_mul(half, half, x, MPFR_RNDN);
+  mpfr_neg(half, half, MPFR_RNDN);
+  mpfr_erfc(to, half, MPFR_RNDN);
+  mpfr_clear(half);
+  return mpfr_div_2ui(to, to, 1, rounding);
+}
+
+static inline int oracle_normal_pdf(mpfr_t to, const mpfr_t x, mpfr_rnd_t rounding) {
+  mpfr_t root;
+  mpfr_init2(root, mpfr_get_prec(to));
+  mpfr_const_pi(root, MPFR_RNDN);
+  mpfr_mul_2ui(root, root, 1, MPFR_RNDN);
+  mpfr_sqrt(root, root, MPFR_RNDN);
+  mpfr_sqr(to, x, MPFR_RNDN);
+  mpfr_div_si(to, to, -2, MPFR_RNDN);
+  mpfr_exp(to, to, MPFR_RNDN);
+  int inexact = mpfr_div(to, to, root, rounding);
+  mpfr_clear(root);
+  return inexact;
+}
+
+static inline int oracle_sigmoid(mpfr_t to, const mpfr_t x, mpfr_rnd_t rounding) {
+  mpfr_neg(to, x, MPFR_RNDN);
+  mpfr_exp(to, to, MPFR_RNDN);
+  mpfr_add_ui(to, to, 1, MPFR_RNDN);
+  return mpfr_ui_div(to, 1, to, rounding);
+}
+
+static inline int oracle_softplus(mpfr_t to, const mpfr_t x, mpfr_rnd_t rounding) {
+  mpfr_exp(to, x, MPFR_RNDN);
+  return mpfr_log1p(to, to, rounding);
+}
+
 /* |value - exact| in units of the last place of `exact` in a format of `digits` bits whose least
  * positive number is 2^least. Results that round to 0 or infinity must be just that. */
 static inline double error_ulp(mpfr_t exact, double value, int digits, int least) {

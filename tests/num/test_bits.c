@@ -28,6 +28,12 @@
 #define CALL_atan(format, a, b) CALL(atan, format, a)
 #define CALL_tanh(format, a, b) CALL(tanh, format, a)
 #define CALL_sech2(format, a, b) CALL(sech2, format, a)
+#define CALL_erf(format, a, b) CALL(erf, format, a)
+#define CALL_normal_cdf(format, a, b) CALL(normal_cdf, format, a)
+#define CALL_normal_pdf(format, a, b) CALL(normal_pdf, format, a)
+#define CALL_log1p(format, a, b) CALL(log1p, format, a)
+#define CALL_sigmoid(format, a, b) CALL(sigmoid, format, a)
+#define CALL_softplus(format, a, b) CALL(softplus, format, a)
 #define CALL_sqrt(format, a, b) CALL(sqrt, format, a)
 #define CALL_sign(format, a, b) CALL(sign, format, a)
 #define CALL_add(format, a, b) CALL2(add, format, a, b)
@@ -48,6 +54,12 @@
   X(type, format, atan)                                                                            \
   X(type, format, tanh)                                                                            \
   X(type, format, sech2)                                                                           \
+  X(type, format, erf)                                                                             \
+  X(type, format, normal_cdf)                                                                      \
+  X(type, format, normal_pdf)                                                                      \
+  X(type, format, log1p)                                                                           \
+  X(type, format, sigmoid)                                                                         \
+  X(type, format, softplus)                                                                        \
   X(type, format, sqrt)                                                                            \
   X(type, format, sign)                                                                            \
   X(type, format, add)                                                                             \

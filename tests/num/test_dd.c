@@ -36,6 +36,14 @@ static const dd_case cases[] = {
     DD(tanh, mpfr_tanh, 4, -4, 5.4, 0),
     DD(sech2, oracle_sech2, 4, -60, 8.2, 0),
     DD(sech2, oracle_sech2, 4, -4, 3, 0),
+    DD(erf, mpfr_erf, 8, -900, 5, 0),
+    DD(erf, mpfr_erf, 8, -2, 2, 0),
+    DD(log1p, mpfr_log1p, 4, -900, 1023, 1),
+    DD(log1p, mpfr_log1p, 4, -4, -0.0001, 0),
+    DD(sigmoid, oracle_sigmoid, 8, -60, 9.2, 0),
+    DD(sigmoid, oracle_sigmoid, 8, -3, 3, 0),
+    DD(softplus, oracle_softplus, 8, -60, 9.2, 0),
+    DD(softplus, oracle_softplus, 8, -3, 3, 0),
 };
 
 static void errors_stay_below_their_bounds(void **state) {
@@ -57,6 +65,23 @@ static void errors_stay_below_their_bounds(void **state) {
                   cases[k].hi, worst);
   }
   mpfr_clears(x, y, (mpfr_ptr)NULL);
+}
+
+/* The square in the exponent is rounded: the error grows as x^2. */
+static void normal_distribution_stays_below_its_bound(void **state) {
+  (void)state;
+  mpfr_t x, cdf, pdf;
+  mpfr_inits2(500, x, cdf, pdf, (mpfr_ptr)NULL);
+  for (int i = 0; i < effort(10000); i++) {
+    rung_dd a = random_dd(-60.0, i % 2 ? 2.0 : 5.1);
+    set_dd(x, a);
+    oracle_normal_cdf(cdf, x, MPFR_RNDN);
+    oracle_normal_pdf(pdf, x, MPFR_RNDN);
+    double bound = 8.0 * (1.0 + a.hi * a.hi);
+    if (error_dd(cdf, rg_normal_cdf_dd(a)) > bound || error_dd(pdf, rg_normal_pdf_dd(a)) > bound)
+      fail_msg("%a + %a: more than %g", a.hi, a.lo, bound);
+  }
+  mpfr_clears(x, cdf, pdf, (mpfr_ptr)NULL);
 }
 
 static void arithmetic_stays_below_its_bounds(void **state) {
@@ -274,6 +299,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(arithmetic_stays_below_its_bounds),
       cmocka_unit_test(errors_stay_below_their_bounds),
+      cmocka_unit_test(normal_distribution_stays_below_its_bound),
       cmocka_unit_test(sines_are_exact_near_their_zeros),
       cmocka_unit_test(powers_stay_below_their_bound),
       cmocka_unit_test(special_values_follow_double),
