@@ -103,6 +103,16 @@ RUNG_API rung_status rung_network_set_classes(rung_network *network, rung_contex
 RUNG_API void rung_network_normalisation(rung_network *network, double **mean, double **scale,
                                          int64_t *count);
 
+/** The same of the values that regression is to meet: they are score * scale + mean. [outputs] */
+RUNG_API void rung_network_target_normalisation(rung_network *network, double **mean,
+                                                double **scale);
+/** What the network's inputs must look like, as rung_dataset_form() told of its training set (JSON:
+ * shape, columns with their categories, classes), or NULL where it was not set; the network's. */
+RUNG_API const char *rung_network_form(const rung_network *network);
+/** Sets it; the text is copied, and written into the network's file. */
+RUNG_API rung_status rung_network_set_form(rung_network *network, rung_context *ctx,
+                                           const char *form);
+
 /**
  * Outputs for samples, in inference mode: running statistics, no dropout.
  * @param network the network
@@ -119,6 +129,13 @@ RUNG_API rung_status rung_network_save(const rung_network *network, rung_context
                                        const char *path);
 /** Reads one. @return RUNG_E_IO, RUNG_E_FORMAT for a file that is no network or is damaged */
 RUNG_API rung_status rung_network_load(rung_context *ctx, const char *path, rung_network **out);
+/** What a model's file holds. */
+typedef enum rung_model_kind {
+  RUNG_MODEL_STAGES = 0, /**< A sum of stages: rung_model_load() (model.h). */
+  RUNG_MODEL_NETWORK = 1 /**< A network: rung_network_load(). */
+} rung_model_kind;
+/** Tells what a file holds. @return RUNG_E_IO, RUNG_E_FORMAT for a file that is neither */
+RUNG_API rung_status rung_model_kind_of(rung_context *ctx, const char *path, rung_model_kind *out);
 /** A network with twice the layers in each stage and half the step size, its weights prolonged
  * linearly in time, so that it computes nearly the same (Chang et al., arXiv 1710.10348). */
 RUNG_API rung_status rung_network_prolong(const rung_network *network, rung_context *ctx,

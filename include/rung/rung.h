@@ -12,8 +12,10 @@
 #include "rung/fit.h"
 #include "rung/graph.h"
 #include "rung/model.h"
+#include "rung/network.h"
 #include "rung/op.h"
 #include "rung/run.h"
 #include "rung/table.h"
+#include "rung/train.h"
 
 #endif

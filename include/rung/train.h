@@ -125,6 +125,8 @@ typedef struct rung_train_progress {
   double seconds, left;       /**< Since it began, and till the end as it looks; -1 unknown. */
   const rung_epoch *finished; /**< Not NULL right after an epoch. */
   const char *note;           /**< Not NULL: something to tell, one line. */
+  const char *plan;           /**< Not NULL once, before the first step: what is trained on, the
+                                   network and the memory plan in words and bytes, one line each. */
 } rung_train_progress;
 
 /** Called from time to time, from the thread that trains. @return 0 to go on, anything else to

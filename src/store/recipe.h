@@ -4,6 +4,7 @@
 #define RG_RECIPE_H
 
 #include "base/base.h"
+#include "rung/batch.h"
 #include "rung/run.h"
 #include "rung/train.h"
 
@@ -106,6 +107,11 @@ rung_status rg_recipe_options(const rung_recipe *recipe, rung_context *ctx, rung
 /* The network of a training. `out` comes with the defaults; what the recipe leaves to the
  * architecture stays so. Strings are the recipe's. */
 void rg_recipe_network(const rung_recipe *recipe, rung_network_settings *out);
+/* How its training or test set is opened. `out` comes with the defaults; strings are the recipe's.
+ */
+void rg_recipe_dataset(const rung_recipe *recipe, bool test, rung_dataset_options *out);
+/* The batches of its training: size (0 for "all"), seed and augmentation. Likewise. */
+void rg_recipe_batches(const rung_recipe *recipe, rung_batch_options *out);
 /* How it is trained; strings are the recipe's. A batch of "all" is 0. */
 void rg_recipe_training(const rung_recipe *recipe, rung_training *out);
 

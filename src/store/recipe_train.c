@@ -191,6 +191,31 @@ void rg_recipe_network(const rung_recipe *recipe, rung_network_settings *out) {
   *out = s;
 }
 
+void rg_recipe_dataset(const rung_recipe *recipe, bool test, rung_dataset_options *out) {
+  const char *header = rung_recipe_get(recipe, "data.header");
+  const char *channels = rung_recipe_get(recipe, "data.channels");
+  out->labels = rung_recipe_get(recipe, test ? "data.test-labels" : "data.labels");
+  out->target = rung_recipe_get(recipe, "data.target");
+  out->ignore = rung_recipe_get(recipe, "data.ignore");
+  out->header = strcmp(header, "auto") == 0 ? -1 : strcmp(header, "yes") == 0;
+  out->regression = !rg_recipe_is(recipe, "training.loss", "cross-entropy");
+  out->skip_bad = rg_recipe_flag(recipe, "data.skip-bad");
+  out->height = (int)rg_recipe_whole(recipe, "data.height");
+  out->width = (int)rg_recipe_whole(recipe, "data.width");
+  out->channels = strcmp(channels, "auto") == 0 ? 0 : *channels - '0';
+}
+
+void rg_recipe_batches(const rung_recipe *recipe, rung_batch_options *out) {
+  out->batch = rg_recipe_whole(recipe, "training.batch");
+  out->training = 1;
+  out->seed = rg_recipe_seed(recipe, "run.seed");
+  out->augment = (rung_augment){.flip = rg_recipe_flag(recipe, "data.augment.flip"),
+                                .rotate = rg_recipe_real(recipe, "data.augment.rotate"),
+                                .shift = (int)rg_recipe_whole(recipe, "data.augment.shift"),
+                                .crop = (int)rg_recipe_whole(recipe, "data.augment.crop"),
+                                .noise = rg_recipe_real(recipe, "data.augment.noise")};
+}
+
 static rung_activations activations_of(const rung_recipe *recipe) {
   static const struct {
     const char *name;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "rung/network.h"
 #include "store/safetensors.h"
 
 static const model_kind kinds[] = {
@@ -436,6 +437,32 @@ static void python_reads_it(void **state) {
   unlink(path);
 }
 
+/* By the metadata; the rest of the file is for those who load it. */
+static void kinds_are_told(void **state) {
+  rung_context *ctx = *state;
+  static const char *formats[] = {"rung-model", "rung-network", "rung-state", NULL};
+  for (int i = 0; i < 4; i++) {
+    char path[] = "/tmp/rung-test-XXXXXX";
+    rg_tensors set;
+    rung_model_kind kind = RUNG_MODEL_STAGES;
+    close(mkstemp(path));
+    rg_tensors_init(&set, ctx);
+    if (formats[i]) assert_ok(ctx, rg_tensors_add_text(&set, "format", formats[i]));
+    assert_ok(ctx, rg_tensors_write(&set, path));
+    rg_tensors_free(&set);
+    rung_clear_error(ctx);
+    rung_status status = rung_model_kind_of(ctx, path, &kind);
+    unlink(path);
+    if (i < 2) {
+      assert_ok(ctx, status);
+      assert_int_equal(kind, i == 0 ? RUNG_MODEL_STAGES : RUNG_MODEL_NETWORK);
+    } else {
+      assert_error(ctx, status, RUNG_E_FORMAT,
+                   i == 2 ? "\"rung-network\" in its metadata, found rung-state" : "found none");
+    }
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(files_keep_every_bit),
@@ -447,6 +474,7 @@ int main(void) {
       TEST(models_that_do_not_fit_are_refused),
       TEST(sets_of_all_types_come_back),
       TEST(python_reads_it),
+      TEST(kinds_are_told),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

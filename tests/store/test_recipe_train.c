@@ -57,6 +57,14 @@ static void mappings_are_read(void **state) {
   assert_int_equal(t.loss, RUNG_CROSS_ENTROPY);
   assert_int_equal(t.activations, RUNG_REVERSE);
   assert_int_equal(t.memory, 64000000);
+  rung_dataset_options d = {0};
+  rg_recipe_dataset(r, false, &d);
+  assert_int_equal(d.header, -1);
+  assert_true(!d.regression && !d.skip_bad && !d.labels && !d.channels);
+  rung_batch_options b = {0};
+  rg_recipe_batches(r, &b);
+  assert_true(b.batch == 128 && b.training && b.seed == UINT64_MAX);
+  assert_true(b.augment.flip && b.augment.shift == 2 && b.augment.noise == 0);
   rung_recipe_destroy(r);
 }
 
@@ -80,6 +88,10 @@ static void short_forms_are_read(void **state) {
   assert_int_equal(n.channels[0], 4);
   assert_int_equal(n.layers[0], 64);
   assert_int_equal(n.fixed, 1); /* by reverse-exact */
+  rung_dataset_options d = {0};
+  rg_recipe_dataset(r, true, &d);
+  assert_string_equal(d.target, "a,b");
+  assert_true(d.header == 0 && d.regression == 1);
   rung_training t;
   rg_recipe_training(r, &t);
   assert_int_equal(t.batch, 0);
