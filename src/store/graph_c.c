@@ -39,7 +39,7 @@ typedef struct writer {
 
 /* ---- helpers of the C file ---- */
 
-enum { MATMUL, REDUCE_SUM, REDUCE_MAX, REDUCE_MIN, HELPERS };
+enum { MATMUL, CONV, CONV_TRANSPOSE, REDUCE_SUM, REDUCE_MAX, REDUCE_MIN, HELPERS };
 
 static const char *const helper_text[HELPERS] = {
     [MATMUL] =
@@ -56,6 +56,52 @@ static const char *const helper_text[HELPERS] = {
         "sum);\n"
         "      c[i * n + j] = sum;\n"
         "    }\n"
+        "}\n",
+#define CONV_ARGUMENTS                                                                             \
+  "    int images, int height, int width, int channels, int out_height, int out_width,\n"          \
+  "    int filters, int kernel_height, int kernel_width, int stride_h, int stride_w, int top,\n"   \
+  "    int left, int groups, const $T *in, const $T *w, $T *out) {\n"                              \
+  "  int c_of = channels / groups, k_of = filters / groups;\n"
+    [CONV] =
+        "\n/* Convolution: in [images][height][width][channels], w [kh][kw][channels / groups]\n"
+        " * [filters]. */\n"
+        "static void rg_conv2d(\n" CONV_ARGUMENTS "  int n, y, x, k, i, j, c;\n"
+        "  for (n = 0; n < images; n++, in += height * width * channels)\n"
+        "    for (y = 0; y < out_height; y++)\n"
+        "      for (x = 0; x < out_width; x++)\n"
+        "        for (k = 0; k < filters; k++) {\n"
+        "          $T sum = rg_from_double_$S(0.0);\n"
+        "          for (i = 0; i < kernel_height; i++)\n"
+        "            for (j = 0; j < kernel_width; j++) {\n"
+        "              int row = y * stride_h - top + i, column = x * stride_w - left + j;\n"
+        "              const $T *a, *b = w + (i * kernel_width + j) * c_of * filters + k;\n"
+        "              if (row < 0 || row >= height || column < 0 || column >= width) continue;\n"
+        "              a = in + (row * width + column) * channels + k / k_of * c_of;\n"
+        "              for (c = 0; c < c_of; c++) sum = rg_muladd_$S(a[c], b[c * filters], sum);\n"
+        "            }\n"
+        "          *out++ = sum;\n"
+        "        }\n"
+        "}\n",
+    [CONV_TRANSPOSE] =
+        "\n/* Its adjoint: in [images][out_height][out_width][filters]. */\n"
+        "static void rg_conv2d_transpose(\n" CONV_ARGUMENTS "  int n, row, column, c, y, x, k;\n"
+        "  for (n = 0; n < images; n++, in += out_height * out_width * filters)\n"
+        "    for (row = 0; row < height; row++)\n"
+        "      for (column = 0; column < width; column++)\n"
+        "        for (c = 0; c < channels; c++) {\n"
+        "          $T sum = rg_from_double_$S(0.0);\n"
+        "          for (y = 0; y < out_height; y++)\n"
+        "            for (x = 0; x < out_width; x++) {\n"
+        "              int i = row + top - y * stride_h, j = column + left - x * stride_w;\n"
+        "              const $T *a, *b;\n"
+        "              if (i < 0 || i >= kernel_height || j < 0 || j >= kernel_width) continue;\n"
+        "              a = in + (y * out_width + x) * filters + c / c_of * k_of;\n"
+        "              b = w + ((i * kernel_width + j) * c_of + c % c_of) * filters + c / c_of * "
+        "k_of;\n"
+        "              for (k = 0; k < k_of; k++) sum = rg_muladd_$S(a[k], b[k], sum);\n"
+        "            }\n"
+        "          *out++ = sum;\n"
+        "        }\n"
         "}\n",
 #define REDUCTION(name, combine)                                                                   \
   "\n/* [outer][length][inner] to [outer][inner]. */\n"                                            \
@@ -123,7 +169,8 @@ static void choose(writer *w, const bool *need) {
     p->offset = -1;
     if (!need[i] || p->how == INPUT) continue;
     bool is_view = is_op(w, i, "reshape") && !p->name;
-    p->how = is_view ? ALIAS : is_inlined(w, i) ? INLINE : STORED;
+    bool is_turn = is_op(w, i, "conv2d_turn"); /* put_conv() reads what it turns */
+    p->how = is_view || is_turn ? ALIAS : is_inlined(w, i) ? INLINE : STORED;
   }
 }
 
@@ -412,6 +459,33 @@ static void put_matmul(writer *w, rung_node node) {
   rg_text_add(w->code, ");\n");
 }
 
+/* `turned`: the weights come from the op conv2d_turn, which the C function does without. */
+static void put_conv(writer *w, rung_node node, bool turned) {
+  const rg_node *n = &w->g->node[node];
+  rung_node weights = turned ? w->g->node[n->in[1]].in[0] : n->in[1];
+  const int64_t *in = w->g->node[n->in[0]].shape.dim, *out = n->shape.dim;
+  const int64_t *k = w->g->node[weights].shape.dim, *a = n->attr.i;
+  const int64_t *x = turned ? out : in, *y = turned ? in : out;
+  need(w, turned ? CONV_TRANSPOSE : CONV);
+  rg_text_printf(w->code, "  rg_conv2d%s(", turned ? "_transpose" : "");
+  const int64_t number[] = {x[0], x[1], x[2], x[3], y[1], y[2], y[3],
+                            k[0], k[1], a[0], a[1], a[2], a[3], a[4]};
+  for (size_t i = 0; i < sizeof number / sizeof number[0]; i++)
+    rg_text_printf(w->code, "%lld, ", (long long)number[i]);
+  put_array(w, n->in[0]);
+  rg_text_add(w->code, ", ");
+  put_array(w, weights);
+  rg_text_add(w->code, ", ");
+  put_array(w, node);
+  rg_text_add(w->code, ");\n");
+}
+
+/* Is it a transposed convolution of four axes whose weights are turned by their own op? */
+static bool is_transposed_conv(const writer *w, rung_node node) {
+  return is_op(w, node, "conv2d_transpose") && w->g->node[node].shape.rank == 4 &&
+         is_op(w, w->g->node[node].in[1], "conv2d_turn");
+}
+
 /* Elementwise nodes take constants as they are; for others they would have to be arrays. */
 static rung_status check_operands(const writer *w, rung_node node) {
   const rg_node *n = &w->g->node[node];
@@ -442,6 +516,10 @@ static rung_status put_node(writer *w, rung_node node) {
     put_concat(w, node);
   else if (is_op(w, node, "matmul"))
     put_matmul(w, node);
+  else if (is_op(w, node, "conv2d") && n->shape.rank == 4)
+    put_conv(w, node, false);
+  else if (is_transposed_conv(w, node))
+    put_conv(w, node, true);
   else if (is_op(w, node, "sum"))
     put_reduce(w, node, REDUCE_SUM);
   else if (is_op(w, node, "reduce_max"))

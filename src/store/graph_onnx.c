@@ -151,28 +151,31 @@ static void put_batch(rg_onnx *onnx, char *name) {
   put_operator(onnx, "Slice", 3, (const char *const[]){shape, zero, one}, NULL, name);
 }
 
+/* One dimension of a shape, as a list of one. */
+static void put_dimension(rg_onnx *onnx, int64_t length, char *name) {
+  rg_onnx_name size, factor;
+  if (length % onnx->samples != 0) {
+    put_list(onnx, 1, &length, name);
+    return;
+  }
+  put_batch(onnx, size);
+  put_list(onnx, 1, (int64_t[]){length / onnx->samples}, factor);
+  put_binary(onnx, "Mul", size, factor, name);
+}
+
 /* A shape as a list that is known when the network runs. */
 static void put_shape(rg_onnx *onnx, const rung_shape *shape, char *name) {
   rg_onnx_name part[RUNG_MAX_RANK + 1];
   const char *list[RUNG_MAX_RANK + 1];
-  bool open = false;
+  if (rung_shape_count(shape) % onnx->samples != 0) {
+    put_list(onnx, shape->rank, shape->dim, name);
+    return;
+  }
   for (int d = 0; d < shape->rank; d++) {
-    bool batch = shape->dim[d] % onnx->samples == 0;
-    if (batch) {
-      rg_onnx_name size, factor;
-      put_batch(onnx, size);
-      put_list(onnx, 1, (int64_t[]){shape->dim[d] / onnx->samples}, factor);
-      put_binary(onnx, "Mul", size, factor, part[d]);
-      open = true;
-    } else {
-      put_list(onnx, 1, &shape->dim[d], part[d]);
-    }
+    put_dimension(onnx, shape->dim[d], part[d]);
     list[d] = part[d];
   }
-  if (!open)
-    put_list(onnx, shape->rank, shape->dim, name);
-  else
-    put_operator(onnx, "Concat", shape->rank, list, (attribute[]){{"axis", -1, {0}, 0}, {0}}, name);
+  put_operator(onnx, "Concat", shape->rank, list, (attribute[]){{"axis", -1, {0}, 0}, {0}}, name);
 }
 
 static void reshape(rg_onnx *onnx, const item *t) {
@@ -273,6 +276,50 @@ static void select_one(rg_onnx *onnx, const item *t) {
   put_operator(onnx, "Where", 3, (const char *const[]){truth, t->in[1], t->in[2]}, NULL, t->name);
 }
 
+/* Zeros behind the last row that strides reach; below 0 where rows are left over. */
+static int64_t behind(int64_t length, int64_t out, int64_t kernel, int64_t stride, int64_t front) {
+  return (out - 1) * stride + kernel - front - length;
+}
+
+static const int64_t channels_first[] = {0, 3, 1, 2}, channels_last[] = {0, 2, 3, 1};
+
+/* `weights` as they are here, [kh][kw][C / groups][K]; x and y: dimensions of images and results.
+ */
+static void put_conv(rg_onnx *onnx, const item *t, const char *type, const char *weights,
+                     const int64_t *kernel, const int64_t *x, const int64_t *y) {
+  const int64_t *a = t->n->attr.i;
+  int64_t bottom = behind(x[1], y[1], kernel[0], a[0], a[2]);
+  int64_t right = behind(x[2], y[2], kernel[1], a[1], a[3]);
+  bool transposed = strcmp(type, "ConvTranspose") == 0;
+  attribute list[] = {{"strides", 2, {a[0], a[1]}, 0},
+                      {"pads", 4, {a[2], a[3], bottom > 0 ? bottom : 0, right > 0 ? right : 0}, 0},
+                      {"group", -1, {a[4]}, 0},
+                      {"output_padding", 2, {bottom < 0 ? -bottom : 0, right < 0 ? -right : 0}, 0},
+                      {0}};
+  if (!transposed) list[3].name = NULL;
+  rg_onnx_name images, filters, result;
+  put_transpose(onnx, t->in[0], 4, channels_first, images);
+  put_transpose(onnx, weights, 4, (const int64_t[]){3, 2, 0, 1}, filters);
+  put_operator(onnx, type, 2, (const char *const[]){images, filters}, list, result);
+  put_transpose(onnx, result, 4, channels_last, t->name);
+}
+
+static void conv2d(rg_onnx *onnx, const item *t) {
+  put_conv(onnx, t, "Conv", t->in[1], t->in_shape[1].dim, t->in_shape[0].dim, t->n->shape.dim);
+}
+
+/* Operand 1 is called as the weights that conv2d_turn was given: see there. */
+static void conv2d_transpose(rg_onnx *onnx, const item *t) {
+  put_conv(onnx, t, "ConvTranspose", t->in[1], t->in_shape[1].dim, t->n->shape.dim,
+           t->in_shape[0].dim);
+}
+
+/* ONNX takes the weights as they are. */
+static void conv2d_turn(rg_onnx *onnx, const item *t) {
+  (void)onnx;
+  memcpy(t->name, t->in[0], RG_ONNX_NAME);
+}
+
 typedef struct form {
   const char *op;
   const char *type; /* the operator of the same meaning, or NULL: */
@@ -280,25 +327,46 @@ typedef struct form {
 } form;
 
 static const form forms[] = {
-    {"add", "Add", NULL},         {"sub", "Sub", NULL},
-    {"mul", "Mul", NULL},         {"div", "Div", NULL},
-    {"min", "Min", NULL},         {"max", "Max", NULL},
-    {"pow", "Pow", NULL},         {"neg", "Neg", NULL},
-    {"abs", "Abs", NULL},         {"sign", "Sign", NULL},
-    {"exp", "Exp", NULL},         {"log", "Log", NULL},
-    {"sin", "Sin", NULL},         {"cos", "Cos", NULL},
-    {"tan", "Tan", NULL},         {"atan", "Atan", NULL},
-    {"tanh", "Tanh", NULL},       {"sqrt", "Sqrt", NULL},
-    {"erf", "Erf", NULL},         {"reciprocal", "Reciprocal", NULL},
-    {"relu", "Relu", NULL},       {"sigmoid", "Sigmoid", NULL},
-    {"reshape", NULL, reshape},   {"broadcast", NULL, broadcast},
-    {"slice", NULL, slice},       {"transpose", NULL, transpose},
-    {"concat", NULL, concat},     {"matmul", NULL, matmul},
-    {"sum", NULL, sum},           {"reduce_max", NULL, extremum},
-    {"powi", NULL, powi},         {"reduce_min", NULL, extremum},
-    {"sech2", NULL, sech2},       {"less", NULL, compare},
-    {"equal", NULL, compare},     {"less_equal", NULL, compare},
+    {"add", "Add", NULL},
+    {"sub", "Sub", NULL},
+    {"mul", "Mul", NULL},
+    {"div", "Div", NULL},
+    {"min", "Min", NULL},
+    {"max", "Max", NULL},
+    {"pow", "Pow", NULL},
+    {"neg", "Neg", NULL},
+    {"abs", "Abs", NULL},
+    {"sign", "Sign", NULL},
+    {"exp", "Exp", NULL},
+    {"log", "Log", NULL},
+    {"sin", "Sin", NULL},
+    {"cos", "Cos", NULL},
+    {"tan", "Tan", NULL},
+    {"atan", "Atan", NULL},
+    {"tanh", "Tanh", NULL},
+    {"sqrt", "Sqrt", NULL},
+    {"erf", "Erf", NULL},
+    {"reciprocal", "Reciprocal", NULL},
+    {"relu", "Relu", NULL},
+    {"sigmoid", "Sigmoid", NULL},
+    {"reshape", NULL, reshape},
+    {"broadcast", NULL, broadcast},
+    {"slice", NULL, slice},
+    {"transpose", NULL, transpose},
+    {"concat", NULL, concat},
+    {"matmul", NULL, matmul},
+    {"sum", NULL, sum},
+    {"reduce_max", NULL, extremum},
+    {"powi", NULL, powi},
+    {"reduce_min", NULL, extremum},
+    {"sech2", NULL, sech2},
+    {"less", NULL, compare},
+    {"equal", NULL, compare},
+    {"less_equal", NULL, compare},
     {"select", NULL, select_one},
+    {"conv2d", NULL, conv2d},
+    {"conv2d_turn", NULL, conv2d_turn},
+    {"conv2d_transpose", NULL, conv2d_transpose},
 };
 
 static rung_status put_node(rg_onnx *onnx, const item *t) {

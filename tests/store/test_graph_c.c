@@ -20,6 +20,12 @@ static rung_node mixed(rung_graph *g, rung_node x, rung_node v) {
   rung_node m = rung_reduce_max(g, r, 1u << 1, 1);                                     /* [4,1] */
   rung_node n = rung_reduce_min(g, r, 1u << 0, 0);                                     /* [4] */
   rung_node e = rung_exp(g, rung_sub(g, r, m));
+  rung_node image = rung_reshape(g, s, 4, (int64_t[]){1, 3, 2, 2}); /* two channels, two groups */
+  rung_conv how = {.stride = {2, 1}, .padding = {1, 1, 0, 0}, .groups = 2};
+  rung_node kernel = rung_reshape(g, e, 4, (int64_t[]){2, 2, 1, 4});
+  rung_node back =
+      rung_conv2d_transpose(g, rung_conv2d(g, image, kernel, &how), kernel, &how, 3, 2);
+  n = rung_add(g, n, rung_slice(g, rung_reshape(g, back, 1, (int64_t[]){12}), 0, 3, 4, 2));
   rung_node f = rung_div(g, e, rung_add(g, rung_powi(g, n, 3), rung_constant(g, 7)));
   return rung_reshape(g, rung_select(g, rung_less(g, f, e), f, rung_sqrt(g, e)), 2,
                       (int64_t[]){2, 8});

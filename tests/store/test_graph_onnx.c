@@ -9,8 +9,9 @@
 
 #define BATCH 3
 
-/* Kinds of nodes that have a form in ONNX, of x [n,3,4] and w [4,5]. */
-static rung_node mixed(rung_graph *g, rung_node x, rung_node w, int64_t n) {
+/* Kinds of nodes that have a form in ONNX, of x [n,3,4] and w [4,5]. Convolutions only in single:
+ * onnxruntime has none in double. */
+static rung_node mixed(rung_graph *g, rung_dtype dtype, rung_node x, rung_node w, int64_t n) {
   rung_node h = rung_tanh(g, rung_matmul(g, x, w, 0, 0, RUNG_WORKING)); /* [n,3,5] */
   rung_node t = rung_transpose(g, h, (int[]){0, 2, 1});
   rung_node b = rung_matmul(g, w, t, 0, 0, RUNG_WORKING); /* [n,4,3] */
@@ -20,6 +21,13 @@ static rung_node mixed(rung_graph *g, rung_node x, rung_node w, int64_t n) {
   rung_node p = rung_div(g, e, rung_sum(g, e, 4, 1)); /* [n,4,6] */
   rung_node q =
       rung_select(g, rung_less(g, p, rung_constant(g, 0.1)), rung_powi(g, p, 3), rung_sech2(g, p));
+  if (dtype == RUNG_F64) return rung_sum(g, rung_reshape(g, q, 3, (int64_t[]){n, 8, 3}), 2, 0);
+  rung_node image = rung_reshape(g, q, 4, (int64_t[]){n, 4, 3, 2});
+  rung_conv how = {.stride = {2, 1}, .padding = {1, 1, 0, 0}, .groups = 2};
+  rung_node kernel = rung_reshape(g, rung_slice(g, w, 1, 0, 4, 1), 4, (int64_t[]){2, 2, 1, 4});
+  rung_node y = rung_conv2d(g, image, kernel, &how); /* [n,2,3,4] */
+  rung_node back = rung_conv2d_transpose(g, y, kernel, &how, 4, 3);
+  q = rung_reshape(g, rung_add(g, image, back), 3, (int64_t[]){n, 4, 6});
   return rung_sum(g, rung_reshape(g, q, 3, (int64_t[]){n, 8, 3}), 2, 0); /* [n,3] */
 }
 
@@ -56,7 +64,7 @@ static void write_onnx(rung_context *ctx, const char *folder, rung_dtype dtype, 
   int64_t n = RG_ONNX_SAMPLES;
   rung_node in[] = {rung_input(g, "x", 3, (int64_t[]){n, 3, 4}),
                     rung_input(g, "w", 2, (int64_t[]){4, 5})};
-  rung_node y = mixed(g, in[0], in[1], n);
+  rung_node y = mixed(g, dtype, in[0], in[1], n);
   rg_onnx_name name[2] = {"input", "w"}, result;
   rung_shape shape = rung_node_shape(g, in[1]), sample = {2, {3, 4}};
   assert_ok(ctx, rg_onnx_array(&onnx, "w", &shape, w));
@@ -79,7 +87,7 @@ static void run_program(rung_context *ctx, rung_dtype dtype, const void *x, cons
   assert_ok(ctx, rung_graph_create(ctx, &g));
   rung_node in[] = {rung_input(g, "x", 3, (int64_t[]){BATCH, 3, 4}),
                     rung_input(g, "w", 2, (int64_t[]){4, 5})};
-  rung_node y = mixed(g, in[0], in[1], BATCH);
+  rung_node y = mixed(g, dtype, in[0], in[1], BATCH);
   rung_compile_options options = rung_compile_options_default();
   options.dtype = dtype;
   assert_ok(ctx, rung_compile(g, &options, 2, in, 1, &y, &program));
