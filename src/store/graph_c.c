@@ -39,9 +39,26 @@ typedef struct writer {
 
 /* ---- helpers of the C file ---- */
 
-enum { MATMUL, CONV, CONV_TRANSPOSE, REDUCE_SUM, REDUCE_MAX, REDUCE_MIN, HELPERS };
+enum {
+  RELU,
+  LEAKY_RELU,
+  MATMUL,
+  CONV,
+  CONV_TRANSPOSE,
+  REDUCE_SUM,
+  REDUCE_MAX,
+  REDUCE_MIN,
+  HELPERS
+};
 
 static const char *const helper_text[HELPERS] = {
+    [RELU] = "\nstatic $T rg_relu_$S($T a) {\n"
+             "  return rg_max_$S(rg_from_double_$S(0.0), a);\n"
+             "}\n",
+    [LEAKY_RELU] = "\nstatic $T rg_leaky_relu_$S($T a, $T slope) {\n"
+                   "  return rg_select_$S(rg_less_$S(rg_from_double_$S(0.0), a), a, "
+                   "rg_mul_$S(slope, a));\n"
+                   "}\n",
     [MATMUL] =
         "\n/* c = a b: a fused multiply-add after the other along the inner axis. Steps between\n"
         " * rows and columns tell how a and b lie. */\n"
@@ -312,6 +329,12 @@ static void put_call(writer *w, rung_node node, const char *index) {
     if (j) rg_text_add(w->code, ", ");
     put_operand(w, node, j, index);
   }
+  if (is_op(w, node, "leaky_relu")) {
+    rg_text_add(w->code, ", ");
+    put_constant(w, n->attr.value);
+    need(w, LEAKY_RELU);
+  }
+  if (is_op(w, node, "relu")) need(w, RELU);
   if (is_op(w, node, "powi")) rg_text_printf(w->code, ", %lld", (long long)n->attr.i[0]);
   if (named) rg_text_add(w->code, ")");
 }
@@ -486,6 +509,15 @@ static bool is_transposed_conv(const writer *w, rung_node node) {
          is_op(w, w->g->node[node].in[1], "conv2d_turn");
 }
 
+/* Is there a function rg_NAME_$S? */
+static bool has_function(const writer *w, rung_node node) {
+  char name[64];
+  if (is_op(w, node, "broadcast") || is_op(w, node, "relu") || is_op(w, node, "leaky_relu"))
+    return true;
+  snprintf(name, sizeof name, "rg_%s_f64", w->g->node[node].op->name);
+  return rg_number_known(name);
+}
+
 /* Elementwise nodes take constants as they are; for others they would have to be arrays. */
 static rung_status check_operands(const writer *w, rung_node node) {
   const rg_node *n = &w->g->node[node];
@@ -493,9 +525,7 @@ static rung_status check_operands(const writer *w, rung_node node) {
     if (w->at[root_of(w, n->in[j])].how == INLINE)
       return rg_fail(w->ctx, RUNG_E_UNSUPPORTED, "export to C: the op %s of a constant",
                      n->op->name);
-  char name[64];
-  snprintf(name, sizeof name, "rg_%s_f64", n->op->name);
-  if (n->op->elementwise && !is_op(w, node, "broadcast") && !rg_number_known(name))
+  if (n->op->elementwise && !has_function(w, node))
     return rg_fail(w->ctx, RUNG_E_UNSUPPORTED, "export to C: the op %s has no form in C",
                    n->op->name);
   return RUNG_OK;

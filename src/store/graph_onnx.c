@@ -259,6 +259,22 @@ static void sech2(rg_onnx *onnx, const item *t) { /* 1 - tanh^2 */
   put_binary(onnx, "Sub", one, square, t->name);
 }
 
+static void leaky_relu(rg_onnx *onnx, const item *t) {
+  put_operator(onnx, "LeakyRelu", 1, t->in,
+               (attribute[]){{"alpha", -2, {0}, (float)t->n->attr.value.hi}, {0}}, t->name);
+}
+
+static void normal_cdf(rg_onnx *onnx, const item *t) { /* (1 + erf(a / sqrt 2)) / 2 */
+  rg_onnx_name root, one, half, a, e, sum;
+  put_scalar(onnx, 0.70710678118654752440, root);
+  put_scalar(onnx, 1, one);
+  put_scalar(onnx, 0.5, half);
+  put_binary(onnx, "Mul", t->in[0], root, a);
+  put_unary(onnx, "Erf", a, e);
+  put_binary(onnx, "Add", one, e, sum);
+  put_binary(onnx, "Mul", half, sum, t->name);
+}
+
 static void compare(rg_onnx *onnx, const item *t) {
   const char *op = t->n->op->name;
   rg_onnx_name truth;
@@ -347,6 +363,9 @@ static const form forms[] = {
     {"sqrt", "Sqrt", NULL},
     {"erf", "Erf", NULL},
     {"reciprocal", "Reciprocal", NULL},
+    {"softplus", "Softplus", NULL},
+    {"leaky_relu", NULL, leaky_relu},
+    {"normal_cdf", NULL, normal_cdf},
     {"relu", "Relu", NULL},
     {"sigmoid", "Sigmoid", NULL},
     {"reshape", NULL, reshape},

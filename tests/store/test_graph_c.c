@@ -26,6 +26,7 @@ static rung_node mixed(rung_graph *g, rung_node x, rung_node v) {
   rung_node back =
       rung_conv2d_transpose(g, rung_conv2d(g, image, kernel, &how), kernel, &how, 3, 2);
   n = rung_add(g, n, rung_slice(g, rung_reshape(g, back, 1, (int64_t[]){12}), 0, 3, 4, 2));
+  n = rung_add(g, rung_leaky_relu(g, n, 0.01), rung_gelu(g, rung_relu(g, n)));
   rung_node f = rung_div(g, e, rung_add(g, rung_powi(g, n, 3), rung_constant(g, 7)));
   return rung_reshape(g, rung_select(g, rung_less(g, f, e), f, rung_sqrt(g, e)), 2,
                       (int64_t[]){2, 8});

@@ -13,6 +13,8 @@
  * onnxruntime has none in double. */
 static rung_node mixed(rung_graph *g, rung_dtype dtype, rung_node x, rung_node w, int64_t n) {
   rung_node h = rung_tanh(g, rung_matmul(g, x, w, 0, 0, RUNG_WORKING)); /* [n,3,5] */
+  if (dtype == RUNG_F32)                                                /* nor these */
+    h = rung_add(g, rung_gelu(g, h), rung_leaky_relu(g, rung_softplus(g, h), 0.01));
   rung_node t = rung_transpose(g, h, (int[]){0, 2, 1});
   rung_node b = rung_matmul(g, w, t, 0, 0, RUNG_WORKING); /* [n,4,3] */
   rung_node zero = rung_broadcast(g, rung_constant(g, 0.25), 3, (int64_t[]){n, 4, 1});
