@@ -57,27 +57,25 @@ static rung_status fail_long(const reader *r, const rg_scan_cell *cell) {
       r->hash ? "; lines that begin with # are not taken for comments" : "");
 }
 
-/* Text without its byte order mark; refuses what is not text at all. */
-static rung_status check_text(rung_context *ctx, const rg_source *source, const char **text,
-                              size_t *length) {
-  const unsigned char *data = source->data;
-  size_t n = source->length;
+rung_status rg_check_text(rung_context *ctx, const char *file, const void *bytes, size_t n,
+                          const char **text, size_t *length) {
+  const unsigned char *data = bytes, *start = bytes;
   if (n >= 2 && ((data[0] == 0xff && data[1] == 0xfe) || (data[0] == 0xfe && data[1] == 0xff)))
     return rg_fail(ctx, RUNG_E_FORMAT,
                    "%s: expected text in UTF-8, found UTF-16; save the table as \"CSV UTF-8\"",
-                   source->file);
+                   file);
   if (n >= 4 && memcmp(data, "PK\3\4", 4) == 0)
     return rg_fail(ctx, RUNG_E_FORMAT,
                    "%s: expected text, found a zip archive or spreadsheet; save the table as CSV",
-                   source->file);
+                   file);
   if (n >= 2 && data[0] == 0x1f && data[1] == 0x8b)
     return rg_fail(ctx, RUNG_E_FORMAT, "%s: expected text, found gzip data in memory; unpack first",
-                   source->file);
+                   file);
   if (n >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0) data += 3, n -= 3;
   const unsigned char *zero = n ? memchr(data, 0, n) : NULL;
   if (zero)
-    return rg_fail(ctx, RUNG_E_FORMAT, "%s: expected text, found a zero byte at byte %zu",
-                   source->file, (size_t)(zero - source->data) + 1);
+    return rg_fail(ctx, RUNG_E_FORMAT, "%s: expected text, found a zero byte at byte %zu", file,
+                   (size_t)(zero - start) + 1);
   *text = (const char *)data;
   *length = n;
   return RUNG_OK;
@@ -233,7 +231,7 @@ rung_status rg_csv_read(const rg_source *source, rung_table *table) {
   reader r = {.ctx = table->ctx, .file = source->file};
   char separator = source->options->separator;
   if (separator) RG_TRY(check_separator(r.ctx, separator));
-  RG_TRY(check_text(r.ctx, source, &text, &length));
+  RG_TRY(rg_check_text(r.ctx, source->file, source->data, source->length, &text, &length));
   if (!separator) separator = rg_find_separator(text, length);
   rg_scan_start(&r.scan, text, length, separator);
   rung_status status = read_table(&r, source, table);

@@ -29,6 +29,10 @@ rung_status rg_csv_read(const rg_source *source, rung_table *table);
 rung_status rg_npy_read(const rg_source *source, rung_table *table);
 rung_status rg_npz_read(const rg_source *source, rung_table *table);
 
+/* Text without its byte order mark; refuses what is not text at all. */
+rung_status rg_check_text(rung_context *ctx, const char *file, const void *bytes, size_t n,
+                          const char **text, size_t *length);
+
 /* The bytes of the UTF-8 character at `text`, of which `left` are there; 0 where it is none or not
  * printable. */
 size_t rg_utf8_length(const unsigned char *text, size_t left);

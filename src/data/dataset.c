@@ -1,11 +1,13 @@
 /* Sets of samples: opened by their kind, looked at, read. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <zlib.h>
 
 #include "data/data.h"
 #include "data/dataset.h"
-#include "data/form.h"
+#include "data/labelled.h"
 
 rung_dataset_options rung_dataset_options_default(void) {
   return (rung_dataset_options){.header = -1};
@@ -61,20 +63,72 @@ static rung_status check_classes(const rung_dataset *set) {
                  set->path, rg_quoted(quoted, name, strlen(name)), (long long)set->count);
 }
 
-static rung_status open_by_kind(rung_dataset *set) {
-  RG_TRY(rg_idx_open(set));
+static bool begins_with(const char *path, const void *bytes, size_t n) {
+  unsigned char found[8];
+  gzFile file = gzopen(path, "rb");
+  bool same = file && gzread(file, found, (unsigned)n) == (int)n && memcmp(found, bytes, n) == 0;
+  if (file) gzclose(file);
+  return same;
+}
+
+/* No table begins with a zero byte, and so does every IDX file. */
+static rung_status open_by_kind(rung_dataset *set, rg_form *form) {
+  if (!rg_file_exists(set->path))
+    return rg_fail(set->ctx, RUNG_E_IO, "%s: cannot be opened: %s", set->path, strerror(errno));
+  if (begins_with(set->path, "\0", 1) || strstr(set->path, "-idx3-")) return rg_idx_open(set);
+  return rg_labelled_open(set, form->columns ? form : NULL);
+}
+
+/* What the form says stands for what the options leave open. */
+static rung_status apply_form(rung_dataset *set, rg_form *form) {
+  rung_dataset_options *o = &set->options;
+  if (!o->form) return RUNG_OK;
+  RG_TRY(rg_form_read(set->ctx, o->form, form));
+  o->regression = form->targets > 0 && form->classes == 0;
+  if (o->class_count == 0 && form->classes) {
+    o->class_count = form->classes;
+    o->class_names = (const char *const *)form->class_name;
+  }
   return RUNG_OK;
 }
 
-static rung_status open_set(rung_dataset *set, const char *path) {
-  set->path = rg_strdup(set->ctx, path);
-  if (!set->path) return RUNG_E_MEMORY;
-  RG_TRY(open_by_kind(set));
+static rung_status check_form(const rung_dataset *set, const rg_form *form) {
+  const int64_t *a = form->shape, *b = set->shape;
+  if (!set->options.form) return RUNG_OK;
+  if (form->kind != set->kind)
+    return rg_fail(set->ctx, RUNG_E_DATA, "%s: expected %s as in training, found %s", set->path,
+                   form->kind == RUNG_IMAGES ? "images" : "a table",
+                   set->kind == RUNG_IMAGES ? "images" : "a table");
+  if (set->kind == RUNG_IMAGES && (a[0] != b[0] || a[1] != b[1] || a[2] != b[2]))
+    return rg_fail(set->ctx, RUNG_E_SHAPE,
+                   "%s: expected images of %lld x %lld x %lld as in training, found %lld x %lld x "
+                   "%lld",
+                   set->path, (long long)a[0], (long long)a[1], (long long)a[2], (long long)b[0],
+                   (long long)b[1], (long long)b[2]);
+  return RUNG_OK;
+}
+
+static rung_status open_samples(rung_dataset *set, rg_form *form) {
+  rg_form kept = {.kind = form->kind, .scaled = set->options.height > 0};
+  memcpy(kept.shape, form->shape, sizeof kept.shape);
+  RG_TRY(open_by_kind(set, form));
+  RG_TRY(check_form(set, &kept));
   if (set->count == 0)
     return rg_fail(set->ctx, RUNG_E_DATA, "%s: expected samples, found none that can be used",
                    set->path);
   RG_TRY(check_classes(set));
-  return rg_form_write(set);
+  return set->form ? RUNG_OK : rg_form_write(set, &kept);
+}
+
+static rung_status open_set(rung_dataset *set, const char *path) {
+  rg_form form = {.ctx = set->ctx};
+  set->path = rg_strdup(set->ctx, path);
+  if (!set->path) return RUNG_E_MEMORY;
+  rung_status status = apply_form(set, &form);
+  if (status == RUNG_OK) status = open_samples(set, &form);
+  rg_form_free(&form);
+  set->options.class_names = NULL;
+  return status;
 }
 
 rung_status rung_dataset_open(rung_context *ctx, const char *path,
