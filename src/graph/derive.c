@@ -126,6 +126,50 @@ rung_status rung_gradient(rung_graph *g, rung_node y, rung_node cotangent, int c
   return end_with(g->ctx, status, earlier);
 }
 
+/* Flags of the nodes that are taken for leaves; w->need marks what the y depend on, w->active what
+ * depends on the x. */
+static rung_status leaves_walk(rung_graph *g, walk *w, const bool *leaf, rung_node last) {
+  for (rung_node i = last; i >= 0; i--) {
+    if (!w->need[i] || !w->active[i] || leaf[i] || w->value[i] == RUNG_NONE) continue;
+    int operands = g->node[i].operands;
+    for (int j = 0; j < operands; j++) {
+      rung_node in = g->node[i].in[j];
+      if (w->active[in]) accumulate(g, &w->value[in], pull_back(g, i, j, w->value[i]));
+      if (g->ctx->status != RUNG_OK) return g->ctx->status;
+    }
+  }
+  return RUNG_OK;
+}
+
+rung_status rg_gradients(rung_graph *g, int count_y, const rung_node *y, const rung_node *cotangent,
+                         int count_x, const rung_node *x, rung_node *out) {
+  RG_TRY(check_nodes(g, "gradients", count_y, y));
+  RG_TRY(check_nodes(g, "gradients", count_y, cotangent));
+  RG_TRY(check_nodes(g, "gradients", count_x, x));
+  for (int i = 0; i < count_y; i++)
+    RG_TRY(check_shape(g, "gradients: cotangent", cotangent[i], y[i]));
+  earlier_error earlier = set_error_aside(g->ctx);
+  rung_node last = 0;
+  walk w;
+  bool *leaf = rg_calloc(g->ctx, (size_t)g->size, sizeof *leaf);
+  rung_status status = walk_begin(&w, g);
+  if (!leaf) status = RUNG_E_MEMORY;
+  if (status == RUNG_OK) {
+    rg_mark_needed(g, count_y, y, w.need);
+    rg_mark_active(g, count_x, x, w.active);
+    for (int i = 0; i < count_x; i++) leaf[x[i]] = true;
+    for (int i = 0; i < count_y; i++) {
+      accumulate(g, &w.value[y[i]], cotangent[i]);
+      if (y[i] > last) last = y[i];
+    }
+    status = leaves_walk(g, &w, leaf, last);
+  }
+  for (int i = 0; status == RUNG_OK && i < count_x; i++) out[i] = w.value[x[i]];
+  walk_end(&w);
+  rg_free(g->ctx, leaf);
+  return end_with(g->ctx, status, earlier);
+}
+
 /* The tangent of `node` as its operand `which` changes by `tangent`. */
 static rung_node push_forward(rung_graph *g, rung_node node, int which, rung_node tangent) {
   const rung_op *op = g->node[node].op;

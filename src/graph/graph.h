@@ -47,6 +47,11 @@ int rg_axis(const rung_shape *shape, int axis);
 rung_node rg_apply_like(rung_graph *g, rung_node node, const rung_node *in);
 /* `node` summed over what broadcasting had stretched, so that it has the shape `shape`. */
 rung_node rg_sum_to_shape(rung_graph *g, rung_node node, const rung_shape *shape);
+/* Reverse mode for several values at once: out[i] = sum over k of cotangent[k] * dy[k]/dx[i], or
+ * RUNG_NONE where no y[k] depends on x[i]. The x are taken for independent of each other: what one
+ * is computed from is not looked at. */
+rung_status rg_gradients(rung_graph *g, int count_y, const rung_node *y, const rung_node *cotangent,
+                         int count_x, const rung_node *x, rung_node *out);
 /* Marks in need[0..size-1] the nodes that `count` nodes depend on, themselves included. */
 void rg_mark_needed(const rung_graph *g, int count, const rung_node *y, bool *need);
 /* Marks in active[] the nodes that depend on any of `x`, themselves included. */

@@ -139,7 +139,7 @@ typedef struct rg_architecture {
 } rg_architecture;
 
 /* The architectures: a line each. */
-#define RG_ARCHITECTURES(X) X(mlp) X(cnn) X(resnet) X(dense) X(conv)
+#define RG_ARCHITECTURES(X) X(mlp)
 
 #define RG_ARCHITECTURE_DECLARE(name) extern const rg_architecture rg_architecture_##name;
 RG_ARCHITECTURES(RG_ARCHITECTURE_DECLARE)

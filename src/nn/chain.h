@@ -4,9 +4,19 @@
 
 #include "nn/block.h"
 
+/* The tensors of a block: where they stand in the network's lists. */
+typedef struct rg_block_variables {
+  int *parameter, *statistic; /* rising */
+  int parameters, statistics;
+  bool random; /* the block asks for a random key */
+} rg_block_variables;
+
+#define RG_NETWORK_STRINGS 5
+
 struct rung_network {
   rung_context *ctx;
-  rung_network_settings settings; /* strings are static or the network's */
+  rung_network_settings settings;
+  char *string[RG_NETWORK_STRINGS]; /* what the settings' names point at */
   rung_shape sample;
   int64_t outputs;
   rung_dtype dtype;
@@ -17,12 +27,43 @@ struct rung_network {
   /* Those that decay come first, so that parameters are two runs: [0, decaying) and the rest. */
   rg_variable *parameter, *statistic;
   int parameter_count, statistic_count;
+  rg_block_variables *of_block;             /* [blocks.count] */
   int64_t parameters, decaying, statistics; /* numbers */
   void *theta, *running;                    /* [parameters], [statistics] in dtype, aligned */
   char **class_name;                        /* [outputs], or NULL */
   double *mean, *scale;                     /* normalisation of inputs */
   int64_t normalised;                       /* entries of each */
+  double *target_mean, *target_scale;       /* [outputs]: of what regression is to meet */
+  char *form;                               /* what inputs must look like, or NULL */
 };
+
+/* A network of blocks that are given, not made by an architecture: the list is copied. `settings`
+ * is kept and says whether states are in fixed point; NULL for the defaults. */
+rung_status rg_network_from_blocks(rung_context *ctx, const rung_network_settings *settings,
+                                   const rg_blocks *blocks, const rung_shape *sample,
+                                   int64_t outputs, rung_dtype dtype, uint64_t seed,
+                                   rung_network **out);
+
+/* The same in two steps, so that a reader of files can look at what is expected before memory is
+ * taken: a network without numbers (theta, running, means and scales are NULL) ... */
+rung_status rg_network_declare(rung_context *ctx, const rung_network_settings *settings,
+                               const rg_blocks *blocks, const rung_shape *sample, int64_t outputs,
+                               rung_dtype dtype, rung_network **out);
+/* ... of the architecture that the settings name ... */
+rung_status rg_network_declare_settings(rung_context *ctx, const rung_network_settings *settings,
+                                        const rung_shape *sample, int64_t outputs, rung_dtype dtype,
+                                        rung_network **out);
+/* ... and the numbers as they begin. */
+rung_status rg_network_begin(rung_network *network, uint64_t seed);
+
+/* The file of rung_network_save() in memory. rg_free(*out). `name` stands for it in messages. */
+rung_status rg_network_save_memory(const rung_network *network, rung_context *ctx, void **out,
+                                   size_t *length);
+rung_status rg_network_load_memory(rung_context *ctx, const char *name, const void *data,
+                                   size_t length, rung_network **out);
+
+/* Is the state that goes into block `block` in fixed point? (block = blocks.count: no) */
+bool rg_state_fixed(const rung_network *network, int block);
 
 /* The weights of layer `layer` of a tensor: (1 - share) * node[low] + share * node[low + 1]. A
  * tensor with a node for each layer gives share 0. Linear in time: layer j of N lies at
@@ -32,33 +73,40 @@ void rg_layer_nodes(const rg_variable *tensor, int64_t layers, int64_t layer, in
 
 /* ---- programs of a block ---- */
 
-/* What a program of a block computes. P: the layer's parameters in the order of the network's
- * tensors of that block; S: its statistics; K: the random key [4] (always there). */
+/* What a program of a block computes, of one layer. P: the layer's parameters in the order of the
+ * network's tensors of that block; S: its statistics; K: the random key [4] (always there). States
+ * and cotangents that a layer leaves as they are are no outputs: see rg_route. */
 typedef enum rg_program_kind {
-  /* in: states, P, S, K; out: states', S' (as updated). Coupled states are updated in place: the
-   * output may be the same array as the input. */
-  RG_FORWARD,
-  /* The same in inference: out: states' alone. */
-  RG_INFER,
-  /* As RG_FORWARD, and out behind it: what is kept for RG_BACKWARD_KEPT. */
-  RG_FORWARD_KEEP,
-  /* in: states (as they went in), kept, cotangents of states', P, S, K; out: cotangents of states,
-   * of P. */
-  RG_BACKWARD_KEPT,
-  /* in: states, cotangents of states', P, S, K; out: cotangents of states, of P. */
-  RG_BACKWARD,
-  /* Reversible blocks. in: states', cotangents of states', P, S, K; out: states, cotangents of
-   * states, of P. */
-  RG_REVERSE,
-  /* in: states, tangents of states, P, tangents of P, S, K; out: states', tangents of states'. */
-  RG_TANGENT
+  RG_FORWARD,       /* in: states, P, S, K; out: states', S' (as updated) */
+  RG_INFER,         /* the same in inference, out: states' alone */
+  RG_FORWARD_KEEP,  /* as RG_FORWARD, and out behind it: what is kept for RG_BACKWARD_KEPT */
+  RG_BACKWARD_KEPT, /* in: states, states', kept, cotangents of states', P, S, K; out: cotangents of
+                       states, of P */
+  RG_BACKWARD, /* in: states, cotangents of states', P, S, K; out: cotangents of states, of P */
+  RG_REVERSE,  /* reversible blocks. in: states', cotangents of states', P, S, K; out: states,
+                  cotangents of states, of P */
+  RG_TANGENT,  /* in: states, tangents of states, P, tangents of P, S, K; out: states', tangents
+                  of states' (all of them) */
+  RG_PROGRAM_KINDS
 } rg_program_kind;
+
+/* Where a state (or its cotangent) is found that goes out of a program. */
+typedef struct rg_route {
+  int output; /* its number among the outputs; -1: it is the state `from` as that went in */
+  int from;   /* the state on the way in whose place it takes. Reversible blocks: the output may be
+                 the same array as that input */
+} rg_route;
 
 typedef struct rg_block_program {
   rung_program *program;
   int inputs, outputs;
+  /* States that go out (states', or states of RG_REVERSE), and cotangents or tangents of states.
+   * Cotangents of the network's input are not computed: a first block of one layer has none. */
+  rg_route state[RG_MOST_STATES], cotangent[RG_MOST_STATES];
+  int first_statistic, first_kept, first_parameter; /* numbers of outputs */
   int kept;               /* arrays that RG_FORWARD_KEEP keeps beside the states */
   rung_shape *kept_shape; /* [kept] */
+  bool random;            /* the key is read */
 } rg_block_program;
 
 /* Compiles a program of block `block` for `samples` samples. Cotangents of states in fixed point
@@ -66,6 +114,30 @@ typedef struct rg_block_program {
 rung_status rg_block_compile(const rung_network *network, rung_context *ctx, int block,
                              rg_program_kind kind, int64_t samples, rg_block_program *out);
 void rg_block_program_free(rung_context *ctx, rg_block_program *program);
+
+/* ---- inference ---- */
+
+/* The programs of a network in inference for batches of up to `samples`, and their memory: what
+ * rung_network_apply() makes and drops; those who apply a network often keep one. It reads the
+ * network's numbers when it runs. Compiling and running use `ctx`. */
+typedef struct rg_inference rg_inference;
+rung_status rg_inference_create(const rung_network *network, rung_context *ctx, int64_t samples,
+                                rg_inference **out);
+/* As rung_network_apply(), for any count. Allocates nothing. The bits of a sample's scores do not
+ * depend on which others there are. */
+rung_status rg_inference_run(rg_inference *inference, int64_t count, const void *x, void *y);
+void rg_inference_destroy(rg_inference *inference); /* NULL is allowed */
+/* Bytes that it holds. */
+size_t rg_inference_bytes(const rg_inference *inference);
+
+/* The layer's parameters, in the order of programs, as pointers into[]; those between nodes in time
+ * are mixed into `mixed` (rg_mixed_bytes()). Returns how many. */
+int rg_layer_parameters(const rung_network *network, int block, int64_t layer, const void *numbers,
+                        char *mixed, const void **into);
+size_t rg_mixed_bytes(const rung_network *network);
+/* The same of statistics. */
+int rg_layer_statistics(const rung_network *network, int block, int64_t layer, const void *numbers,
+                        const void **into);
 
 /* Bytes of the states that go into block `block` for so many samples (one layer's). */
 size_t rg_state_bytes(const rung_network *network, int block, int64_t samples);

@@ -1,0 +1,131 @@
+/* Passes: made, looked at, released. */
+#include "train/pass.h"
+
+#include <string.h>
+
+#include "nn/network.h"
+#include "train/pass_inside.h"
+
+static rung_status check(const rung_network *n, rung_context *ctx, const rg_pass_options *o) {
+  if (o->batch < 1 || o->batch > INT64_C(1) << 32)
+    return rg_fail(ctx, RUNG_E_ARGUMENT, "batch: expected at least 1, found %lld",
+                   (long long)o->batch);
+  if (!(o->smoothing >= 0 && o->smoothing < 1))
+    return rg_fail(ctx, RUNG_E_ARGUMENT, "label smoothing: expected 0 to 1, found %g",
+                   o->smoothing);
+  if (o->loss == RUNG_HUBER && !(o->delta > 0))
+    return rg_fail(ctx, RUNG_E_ARGUMENT, "delta of Huber's loss: expected above 0, found %g",
+                   o->delta);
+  if (o->activations == RUNG_REVERSE_EXACT && !n->settings.fixed)
+    return rg_fail(ctx, RUNG_E_ARGUMENT,
+                   "activations: reverse-exact needs a network whose state is fixed point "
+                   "(model.state: fixed)");
+  return RUNG_OK;
+}
+
+/* A pass with its plan, without memory. */
+static rung_status prepare(const rung_network *network, rung_context *ctx,
+                           const rg_pass_options *options, rg_pass **out, size_t *least) {
+  *out = NULL;
+  RG_TRY(check(network, ctx, options));
+  rg_pass *pass = rg_calloc(ctx, 1, sizeof *pass);
+  if (!pass) return RUNG_E_MEMORY;
+  size_t blocks = (size_t)network->blocks.count;
+  pass->network = (rung_network *)network;
+  pass->ctx = ctx;
+  pass->options = *options;
+  pass->first = rg_calloc(ctx, blocks + 1, sizeof *pass->first);
+  pass->program = rg_calloc(ctx, blocks, sizeof *pass->program);
+  rung_status status = pass->first && pass->program ? RUNG_OK : RUNG_E_MEMORY;
+  if (status == RUNG_OK) {
+    for (size_t i = 0; i < blocks; i++)
+      pass->first[i + 1] = pass->first[i] + network->blocks.list[i].layers;
+    status = rg_pass_plan_choose(pass, least);
+  }
+  if (status == RUNG_OK)
+    *out = pass;
+  else
+    rg_pass_destroy(pass);
+  return status;
+}
+
+/* What does not change from run to run. */
+static void fill(rg_pass *pass) {
+  const rung_network *n = pass->network;
+  for (int64_t i = 0; i < pass->options.batch; i++)
+    rg_store(n->dtype, pass->ones, i, (rung_dd){1, 0});
+  for (int64_t i = 0; i < n->outputs; i++)
+    rg_store(n->dtype, pass->classes, i, (rung_dd){(double)i, 0});
+  memset(pass->key, 0, (size_t)n->blocks.count * 4 * rung_dtype_size(n->dtype));
+}
+
+rung_status rg_pass_create(rung_network *network, rung_context *ctx, const rg_pass_options *options,
+                           rg_pass **out) {
+  rg_pass *pass;
+  *out = NULL;
+  RG_TRY(prepare(network, ctx, options, &pass, NULL));
+  pass->memory = rg_alloc(ctx, rg_pass_lay_memory(pass, NULL), 1);
+  if (!pass->memory) {
+    rg_pass_destroy(pass);
+    return RUNG_E_MEMORY;
+  }
+  rg_pass_lay_memory(pass, pass->memory);
+  fill(pass);
+  rg_pass_head_lay(pass);
+  *out = pass;
+  return RUNG_OK;
+}
+
+rung_status rg_pass_choose(const rung_network *network, rung_context *ctx,
+                           const rg_pass_options *options, rg_pass_plan *out, size_t *least) {
+  rg_pass *pass;
+  RG_TRY(prepare(network, ctx, options, &pass, least));
+  *out = pass->plan;
+  rg_pass_destroy(pass);
+  return RUNG_OK;
+}
+
+void rg_pass_destroy(rg_pass *pass) {
+  if (!pass) return;
+  rung_context *ctx = pass->ctx;
+  for (int i = 0; pass->program && i < pass->network->blocks.count; i++)
+    for (int k = 0; k < RG_PROGRAM_KINDS; k++) rg_block_program_free(ctx, &pass->program[i][k]);
+  rg_pass_head_free(ctx, &pass->head);
+  rg_free(ctx, pass->program);
+  rg_free(ctx, pass->first);
+  rg_free(ctx, pass->span);
+  rg_free(ctx, pass->memory);
+  rg_free(ctx, pass);
+}
+
+const rg_pass_plan *rg_pass_get_plan(const rg_pass *pass) {
+  return &pass->plan;
+}
+
+int64_t rg_pass_layers(const rg_pass *pass) {
+  return pass->first[pass->network->blocks.count];
+}
+
+const rg_pass_seen *rg_pass_observed(const rg_pass *pass) {
+  return pass->options.observe ? &pass->seen : NULL;
+}
+
+int rg_pass_block_of(const rg_pass *pass, int64_t layer) {
+  int low = 0, high = pass->network->blocks.count - 1;
+  while (low < high) { /* the last block whose first layer is not behind */
+    int middle = (low + high + 1) / 2;
+    if (pass->first[middle] <= layer)
+      low = middle;
+    else
+      high = middle - 1;
+  }
+  return low;
+}
+
+/* Four numbers of 16 bits each: whole in every arithmetic. */
+void rg_pass_set_key(const rg_pass *pass, int block, int64_t layer, void *key) {
+  uint64_t purpose = (uint64_t)block << 40 ^ (uint64_t)layer;
+  uint64_t bits = rg_bits(pass->batch.seed, purpose, pass->batch.step);
+  for (int i = 0; i < 4; i++)
+    rg_store(pass->network->dtype, key, i, (rung_dd){(double)(bits >> (16 * i) & 0xffff), 0});
+}

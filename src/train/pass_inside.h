@@ -1,0 +1,119 @@
+/* The inside of a pass, for the files that plan it, lay its memory, and run it. */
+#ifndef RG_PASS_INSIDE_H
+#define RG_PASS_INSIDE_H
+
+#include "nn/part.h"
+#include "num/dd.h"
+#include "train/pass.h"
+
+/* A run of layers that are treated alike. Layers are counted over all blocks of the chain before
+ * the head. The states at a span's beginning are always kept. */
+typedef enum rg_span_kind {
+  RG_SPAN_KEEP,   /* all that back-propagation needs is kept */
+  RG_SPAN_CHECK,  /* nothing is kept; computed again, with all kept, when its turn comes */
+  RG_SPAN_REVERSE /* of one reversible block: run backwards from its end */
+} rg_span_kind;
+
+typedef struct rg_span {
+  rg_span_kind kind;
+  int64_t first, end; /* layers */
+} rg_span;
+
+/* The states before a layer, as they lie somewhere, and what was kept of the layer. */
+typedef struct rg_stored {
+  void *state[RG_MOST_STATES];
+  char *kept;
+} rg_stored;
+
+/* The blocks from `first` on, the loss, and its way back: one program.
+ * in: states, target [batch] or [batch][outputs], weight [batch], classes [outputs]; then P, S, K
+ * of each block. out: loss, scores, cotangents of states (unless the head is the whole chain), then
+ * S', cotangents of P of each block. */
+typedef struct rg_pass_head {
+  rung_program *program;
+  int inputs, outputs, first; /* `first`: block */
+  const void **in;
+  void **out;
+} rg_pass_head;
+
+struct rg_pass {
+  rung_network *network;
+  rung_context *ctx;
+  rg_pass_options options;
+  rg_pass_plan plan;
+  int64_t *first; /* [blocks + 1]: the first layer of each block */
+  int64_t layers; /* of the chain before the head */
+  rg_pass_head head;
+  rg_block_program (*program)[RG_PROGRAM_KINDS]; /* [blocks]; those that the plan needs */
+  size_t program_bytes;
+  rg_span *span;
+  int spans;
+  int most_pointers; /* of any program, in or out */
+
+  /* Memory, one block. */
+  char *memory;
+  void **in, **out; /* [most_pointers] of the program about to run */
+  void *workspace;
+  char *gradient, *scores, *loss, *ones, *classes, *key;
+  char *target_gradient; /* where gradients go: `gradient`, or what the caller of a product gave */
+  char *running;         /* statistics as they become in this step */
+  char *unwanted;        /* where statistics of recomputed layers go */
+  char *layer_parameters, *layer_gradient; /* of weights linear in time: those of one layer */
+  void *(*begin)[RG_MOST_STATES]; /* [spans + 1]: states before each span, and before the head */
+  rg_stored *stored;  /* of the layers of spans that are kept, one span after the other, then of the
+                         one that is computed again */
+  char *kept_area;    /* their memory */
+  char *segment_area; /* that of the span that is computed again */
+  char *pool;         /* [2][slots] states on their way, and cotangents */
+  size_t slot_bytes;
+  int slots;
+  rg_pass_seen seen;
+
+  /* Of the last batch. */
+  rg_pass_batch batch;
+  bool ran;
+};
+
+/* Bytes of an array, so that the next one is aligned. */
+static inline size_t rg_padded(size_t bytes) {
+  return (bytes + RG_ALIGN - 1) / RG_ALIGN * RG_ALIGN;
+}
+
+/* pass_head.c: the program of the blocks from `first` on. */
+rung_status rg_pass_head_compile(const rung_network *network, rung_context *ctx,
+                                 const rg_pass_options *options, int first, rg_pass_head *out);
+/* Its pointers that stay the same from run to run. */
+void rg_pass_head_lay(rg_pass *pass);
+void rg_pass_head_free(rung_context *ctx, rg_pass_head *head);
+
+/* The random key of a layer in this step. */
+void rg_pass_set_key(const rg_pass *pass, int block, int64_t layer, void *key);
+
+/* The block of a layer of the chain. */
+int rg_pass_block_of(const rg_pass *pass, int64_t layer);
+
+/* Bytes of a state array `s` before block `block`, padded; and of what a layer of it keeps. */
+size_t rg_pass_state_bytes(const rg_pass *pass, int block, int s);
+size_t rg_pass_kept_bytes(const rg_pass *pass, int block);
+
+/* Bytes that keeping a span takes: what its layers keep, and the states between them. */
+size_t rg_pass_span_bytes(const rg_pass *pass, const rg_span *span);
+
+/* pass_plan.c: chooses the plan within the options and leaves the pass with its spans and programs,
+ * but without memory. */
+rung_status rg_pass_plan_choose(rg_pass *pass, size_t *least);
+/* pass_memory.c: lays the arrays of the plan into `memory` (NULL: only counts); gives the bytes. */
+size_t rg_pass_lay_memory(rg_pass *pass, char *memory);
+
+/* pass_layer.c: one layer, from and to given places. `in` are the states before it (RG_REVERSE:
+ * behind), out[s] is where state s that changes is to lie; it gets the others' places too. */
+rung_status rg_pass_layer_forward(rg_pass *pass, rg_program_kind kind, int64_t layer,
+                                  void *const *in, void **out, char *kept, bool again);
+/* Back-propagation through a layer of which `at` has the states before and what was kept, `behind`
+ * those behind. cotangent[s] in, before[s] out as above. */
+rung_status rg_pass_layer_backward(rg_pass *pass, int64_t layer, const rg_stored *at,
+                                   void *const *behind, void *const *cotangent, void **before);
+rung_status rg_pass_layer_reverse(rg_pass *pass, int64_t layer, void *const *behind,
+                                  void *const *cotangent, void **state, void **before);
+
+#endif

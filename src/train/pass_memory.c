@@ -1,0 +1,163 @@
+/* The memory of a pass: one block, in which each array has its place. */
+#include <string.h>
+
+#include "train/pass_inside.h"
+
+size_t rg_pass_state_bytes(const rg_pass *pass, int block, int s) {
+  int64_t count = rung_shape_count(&pass->network->state_shape[block][s]) * pass->options.batch;
+  return rg_padded((size_t)count * rung_dtype_size(pass->network->dtype));
+}
+
+size_t rg_pass_kept_bytes(const rg_pass *pass, int block) {
+  const rg_block_program *p = &pass->program[block][RG_FORWARD_KEEP];
+  size_t bytes = 0;
+  for (int k = 0; k < p->kept; k++)
+    bytes += rg_padded((size_t)rung_shape_count(&p->kept_shape[k]) *
+                       rung_dtype_size(pass->network->dtype));
+  return bytes;
+}
+
+/* Bytes of the states that a layer of the block makes anew. */
+static size_t made_bytes(const rg_pass *pass, int block) {
+  const rg_block_program *p = &pass->program[block][RG_FORWARD_KEEP];
+  size_t bytes = 0;
+  for (int s = 0; s < pass->network->blocks.list[block].states_out; s++)
+    if (p->state[s].output >= 0) bytes += rg_pass_state_bytes(pass, block + 1, s);
+  return bytes;
+}
+
+size_t rg_pass_span_bytes(const rg_pass *pass, const rg_span *span) {
+  size_t bytes = 0;
+  for (int64_t layer = span->first; layer < span->end;) {
+    int block = rg_pass_block_of(pass, layer);
+    int64_t end = pass->first[block + 1] < span->end ? pass->first[block + 1] : span->end;
+    size_t made = made_bytes(pass, block);
+    bytes += (size_t)(end - layer) * (made + rg_pass_kept_bytes(pass, block));
+    if (end == span->end) bytes -= made; /* the last one's are the next span's beginning */
+    layer = end;
+  }
+  return bytes;
+}
+
+/* Takes arrays off a block of memory, or only counts. */
+typedef struct bump {
+  char *memory;
+  size_t used;
+} bump;
+
+static char *take(bump *b, size_t bytes) {
+  char *at = b->memory ? b->memory + b->used : NULL;
+  b->used += rg_padded(bytes);
+  return at;
+}
+
+/* The statistics of a layer, padded one by one, at most over all blocks. */
+static size_t unwanted_bytes(const rg_pass *pass) {
+  const rung_network *n = pass->network;
+  size_t most = 0;
+  for (int i = 0; i < n->blocks.count; i++) {
+    size_t bytes = 0;
+    for (int k = 0; k < n->of_block[i].statistics; k++)
+      bytes += rg_padded((size_t)n->statistic[n->of_block[i].statistic[k]].count *
+                         rung_dtype_size(n->dtype));
+    if (bytes > most) most = bytes;
+  }
+  return most;
+}
+
+static size_t workspace_bytes(const rg_pass *pass) {
+  size_t most = rung_program_bytes(pass->head.program);
+  for (int i = 0; i < pass->network->blocks.count; i++)
+    for (int k = 0; k < RG_PROGRAM_KINDS; k++) {
+      const rung_program *program = pass->program[i][k].program;
+      if (program && rung_program_bytes(program) > most) most = rung_program_bytes(program);
+    }
+  return most;
+}
+
+static void lay_numbers(rg_pass *pass, bump *b) {
+  const rung_network *n = pass->network;
+  size_t size = rung_dtype_size(n->dtype), batch = (size_t)pass->options.batch;
+  size_t pointers = (size_t)pass->most_pointers * sizeof(void *);
+  pass->in = (void **)take(b, pointers);
+  pass->out = (void **)take(b, pointers);
+  pass->scores = take(b, batch * (size_t)n->outputs * size);
+  pass->loss = take(b, size);
+  pass->ones = take(b, batch * size);
+  pass->classes = take(b, (size_t)n->outputs * size);
+  pass->key = take(b, (size_t)n->blocks.count * 4 * size);
+  pass->running = take(b, (size_t)n->statistics * size);
+  pass->unwanted = take(b, unwanted_bytes(pass));
+  pass->layer_parameters = take(b, rg_mixed_bytes(n));
+  pass->layer_gradient = take(b, rg_mixed_bytes(n));
+  if (!pass->options.observe) return;
+  pass->seen.state = (double *)take(b, (size_t)rg_pass_layers(pass) * sizeof(double));
+  pass->seen.cotangent = (double *)take(b, (size_t)rg_pass_layers(pass) * sizeof(double));
+}
+
+/* The states at the beginnings of spans; that of the first is the caller's x. */
+static void lay_beginnings(rg_pass *pass, bump *b) {
+  pass->begin = (void *(*)[RG_MOST_STATES])take(b, (size_t)(pass->spans + 1) * sizeof *pass->begin);
+  for (int k = 1; k <= pass->spans; k++) {
+    int block = rg_pass_block_of(pass, pass->span[k - 1].end);
+    for (int s = 0; s < pass->network->blocks.list[block].states_in; s++) {
+      char *at = take(b, rg_pass_state_bytes(pass, block, s));
+      if (b->memory) pass->begin[k][s] = at;
+    }
+  }
+}
+
+static void lay_kept(rg_pass *pass, bump *b) {
+  size_t kept = 0, segment = 0;
+  int64_t stored = 0, longest = 0;
+  for (int k = 0; k < pass->spans; k++) {
+    const rg_span *span = &pass->span[k];
+    int64_t length = span->end - span->first;
+    if (span->kind == RG_SPAN_REVERSE) continue;
+    size_t bytes = rg_pass_span_bytes(pass, span);
+    if (span->kind == RG_SPAN_KEEP) {
+      kept += bytes;
+      stored += length;
+    } else {
+      if (bytes > segment) segment = bytes;
+      if (length > longest) longest = length;
+    }
+  }
+  pass->stored = (rg_stored *)take(b, (size_t)(stored + longest) * sizeof *pass->stored);
+  pass->kept_area = take(b, kept);
+  pass->segment_area = take(b, segment);
+}
+
+/* Two sets of arrays, of which one holds what goes in and the other what comes out. */
+static void lay_pool(rg_pass *pass, bump *b) {
+  const rung_network *n = pass->network;
+  bool moves = false;
+  pass->slots = 0;
+  pass->slot_bytes = 0;
+  if (!pass->layers) return;
+  for (int k = 0; k < pass->spans; k++) moves = moves || pass->span[k].kind != RG_SPAN_KEEP;
+  for (int i = 0; i <= pass->head.first; i++) {
+    int states = n->blocks.list[i].states_in;
+    if (2 * states > pass->slots) pass->slots = 2 * states;
+    for (int s = 0; s < states && i > 0; s++)
+      if (rg_pass_state_bytes(pass, i, s) > pass->slot_bytes)
+        pass->slot_bytes = rg_pass_state_bytes(pass, i, s);
+  }
+  pass->pool = take(b, (size_t)pass->slots * pass->slot_bytes * (moves ? 2 : 1));
+}
+
+size_t rg_pass_lay_memory(rg_pass *pass, char *memory) {
+  bump b = {memory, 0};
+  size_t size = rung_dtype_size(pass->network->dtype);
+  lay_numbers(pass, &b);
+  pass->plan.gradient_bytes = rg_padded((size_t)pass->network->parameters * size);
+  pass->gradient = pass->target_gradient = take(&b, pass->plan.gradient_bytes);
+  pass->plan.workspace_bytes = workspace_bytes(pass);
+  pass->workspace = take(&b, pass->plan.workspace_bytes);
+  size_t before = b.used;
+  lay_beginnings(pass, &b);
+  lay_kept(pass, &b);
+  lay_pool(pass, &b);
+  pass->plan.state_bytes = b.used - before;
+  return b.used;
+}

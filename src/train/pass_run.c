@@ -1,0 +1,304 @@
+/* Running a pass: through the spans to the head, and back. */
+#include <math.h>
+#include <string.h>
+
+#include "nn/network.h"
+#include "train/pass_inside.h"
+
+/* ---- places ---- */
+
+static int states_before(const rg_pass *pass, int block) {
+  return pass->network->blocks.list[block].states_in;
+}
+
+/* Arrays of a pool that are none of the `busy`. */
+static void free_slots(const rg_pass *pass, char *pool, int count, void *const *busy, int busies,
+                       void **out) {
+  int slot = 0;
+  for (int s = 0; s < count; s++) {
+    for (bool taken = true; taken; slot++) {
+      taken = false;
+      for (int b = 0; b < busies; b++)
+        taken = taken || busy[b] == pool + (size_t)slot * pass->slot_bytes;
+    }
+    out[s] = pool + (size_t)(slot - 1) * pass->slot_bytes;
+  }
+}
+
+static char *state_pool(const rg_pass *pass) {
+  return pass->pool + (size_t)pass->slots * pass->slot_bytes;
+}
+
+static void copy_state(const rg_pass *pass, int block, int s, void *to, const void *from) {
+  int64_t count = rung_shape_count(&pass->network->state_shape[block][s]) * pass->options.batch;
+  if (to != from) memcpy(to, from, (size_t)count * rung_dtype_size(pass->network->dtype));
+}
+
+/* ---- forwards ---- */
+
+/* Through a span, keeping all. `stored` gets an entry for each layer, `area` is filled. */
+static rung_status keep_span(rg_pass *pass, int k, rg_stored *stored, char *area, bool again) {
+  const rg_span *span = &pass->span[k];
+  void *at[RG_MOST_STATES];
+  memcpy(at, pass->begin[k], sizeof at);
+  for (int64_t layer = span->first; layer < span->end; layer++) {
+    int block = rg_pass_block_of(pass, layer),
+        states = pass->network->blocks.list[block].states_out;
+    rg_stored *here = &stored[layer - span->first];
+    memcpy(here->state, at, sizeof at);
+    here->kept = area;
+    area += rg_pass_kept_bytes(pass, block);
+    bool last = layer == span->end - 1;
+    for (int s = 0; s < states; s++) {
+      at[s] = last ? pass->begin[k + 1][s] : area;
+      if (!last && pass->program[block][RG_FORWARD_KEEP].state[s].output >= 0)
+        area += rg_pass_state_bytes(pass, block + 1, s);
+    }
+    RG_TRY(rg_pass_layer_forward(pass, RG_FORWARD_KEEP, layer, here->state, at, here->kept, again));
+    for (int s = 0; last && s < states; s++)
+      copy_state(pass, block + 1, s, pass->begin[k + 1][s], at[s]);
+  }
+  return RUNG_OK;
+}
+
+/* Through a span, keeping nothing but its end. */
+static rung_status cross_span(rg_pass *pass, int k) {
+  const rg_span *span = &pass->span[k];
+  void *at[RG_MOST_STATES], *next[RG_MOST_STATES];
+  memcpy(at, pass->begin[k], sizeof at);
+  for (int64_t layer = span->first; layer < span->end; layer++) {
+    int block = rg_pass_block_of(pass, layer),
+        states = pass->network->blocks.list[block].states_out;
+    bool last = layer == span->end - 1;
+    free_slots(pass, state_pool(pass), states, at, states_before(pass, block), next);
+    if (last) memcpy(next, pass->begin[k + 1], sizeof next);
+    RG_TRY(rg_pass_layer_forward(pass, RG_FORWARD, layer, at, next, NULL, false));
+    for (int s = 0; last && s < states; s++)
+      copy_state(pass, block + 1, s, pass->begin[k + 1][s], next[s]);
+    memcpy(at, next, sizeof at);
+  }
+  return RUNG_OK;
+}
+
+/* The last span, if it is one that is computed again, is kept at once. */
+static bool is_kept(const rg_pass *pass, int k) {
+  return pass->span[k].kind == RG_SPAN_KEEP ||
+         (pass->span[k].kind == RG_SPAN_CHECK && k == pass->spans - 1);
+}
+
+typedef struct cursor {
+  rg_stored *stored;
+  char *area;
+} cursor;
+
+static rung_status forward(rg_pass *pass) {
+  cursor at = {pass->stored, pass->kept_area};
+  for (int k = 0; k < pass->spans; k++) {
+    const rg_span *span = &pass->span[k];
+    if (!is_kept(pass, k)) {
+      RG_TRY(cross_span(pass, k));
+      continue;
+    }
+    bool keep = span->kind == RG_SPAN_KEEP;
+    RG_TRY(keep_span(pass, k, at.stored, keep ? at.area : pass->segment_area, false));
+    if (!keep) continue; /* it is the last one */
+    at.stored += span->end - span->first;
+    at.area += rg_pass_span_bytes(pass, span);
+  }
+  return RUNG_OK;
+}
+
+/* ---- the head ---- */
+
+/* Pointers that stay the same from run to run. */
+void rg_pass_head_lay(rg_pass *pass) {
+  rg_pass_head *h = &pass->head;
+  const rung_network *n = pass->network;
+  size_t size = rung_dtype_size(n->dtype);
+  int in = n->blocks.list[h->first].states_in, out = 0;
+  h->in[in + 1] = pass->ones;
+  h->in[in + 2] = pass->classes;
+  in += 3;
+  h->out[out++] = pass->loss;
+  h->out[out++] = pass->scores;
+  for (int s = 0; h->first > 0 && s < n->blocks.list[h->first].states_in; s++)
+    h->out[out++] = pass->pool + (size_t)s * pass->slot_bytes;
+  for (int i = h->first; i < n->blocks.count; i++) {
+    const rg_block_variables *of = &n->of_block[i];
+    for (int k = 0; k < of->parameters; k++)
+      h->in[in++] = (char *)n->theta + (size_t)n->parameter[of->parameter[k]].offset * size;
+    for (int k = 0; k < of->statistics; k++) {
+      size_t at = (size_t)n->statistic[of->statistic[k]].offset * size;
+      h->in[in++] = (char *)n->running + at;
+      h->out[out++] = pass->running + at;
+    }
+    for (int k = 0; k < of->parameters; k++)
+      h->out[out++] = pass->gradient + (size_t)n->parameter[of->parameter[k]].offset * size;
+    h->in[in++] = pass->key + (size_t)i * 4 * size;
+  }
+}
+
+static rung_status run_head(rg_pass *pass, const rg_pass_batch *batch) {
+  rg_pass_head *h = &pass->head;
+  const rung_network *n = pass->network;
+  int states = n->blocks.list[h->first].states_in;
+  for (int s = 0; s < states; s++) h->in[s] = pass->begin[pass->spans][s];
+  h->in[states] = batch->target;
+  h->in[states + 1] = batch->weight ? batch->weight : pass->ones;
+  for (int i = h->first; i < n->blocks.count; i++)
+    if (n->of_block[i].random)
+      rg_pass_set_key(pass, i, 0, pass->key + (size_t)i * 4 * rung_dtype_size(n->dtype));
+  return rung_program_run(h->program, pass->ctx, pass->workspace, h->in, h->out);
+}
+
+/* ---- back ---- */
+
+/* Back through a span of which all is kept; `cotangent` becomes that before it. */
+static rung_status return_kept(rg_pass *pass, int k, const rg_stored *stored, void **cotangent) {
+  const rg_span *span = &pass->span[k];
+  void *before[RG_MOST_STATES];
+  for (int64_t layer = span->end - 1; layer >= span->first; layer--) {
+    int block = rg_pass_block_of(pass, layer);
+    const rg_stored *here = &stored[layer - span->first];
+    void *const *behind = layer == span->end - 1 ? pass->begin[k + 1] : here[1].state;
+    free_slots(pass, pass->pool, states_before(pass, block), cotangent,
+               pass->network->blocks.list[block].states_out, before);
+    RG_TRY(rg_pass_layer_backward(pass, layer, here, behind, cotangent, before));
+    memcpy(cotangent, before, sizeof before);
+  }
+  return RUNG_OK;
+}
+
+#define LARGEST(type)                                                                              \
+  do {                                                                                             \
+    const type *x = a, *y = b;                                                                     \
+    for (int64_t i = 0; i < count; i++) {                                                          \
+      double d = fabs((double)x[i] - (double)y[i]), v = fabs((double)y[i]);                        \
+      if (!(d <= *difference)) *difference = d; /* a NaN stays */                                  \
+      if (v > *value) *value = v;                                                                  \
+    }                                                                                              \
+  } while (0)
+
+/* Raises *difference to the largest |a - b|, *value to the largest |b|. */
+static void largest(rung_dtype dtype, int64_t count, const void *a, const void *b,
+                    double *difference, double *value) {
+  if (dtype == RUNG_F32)
+    LARGEST(float);
+  else if (dtype == RUNG_F64)
+    LARGEST(double);
+  else {
+    const rung_dd *x = a, *y = b;
+    for (int64_t i = 0; i < count; i++) {
+      double d = fabs(rg_sub_dd(x[i], y[i]).hi), v = fabs(y[i].hi);
+      if (!(d <= *difference)) *difference = d;
+      if (v > *value) *value = v;
+    }
+  }
+}
+
+/* How far the recovered states are from those kept at the beginning of the span. */
+static rung_status measure_drift(rg_pass *pass, int k, void *const *recovered, double *worst) {
+  const rung_network *n = pass->network;
+  int block = rg_pass_block_of(pass, pass->span[k].first);
+  double difference = 0, value = 0;
+  for (int s = 0; s < 2; s++) {
+    int64_t count = rung_shape_count(&n->state_shape[block][s]) * pass->options.batch;
+    if (!n->settings.fixed)
+      largest(n->dtype, count, recovered[s], pass->begin[k][s], &difference, &value);
+    else if (memcmp(recovered[s], pass->begin[k][s], (size_t)count * rung_dtype_size(n->dtype)))
+      difference = INFINITY;
+  }
+  double drift = difference > 0 ? difference / (value > 0 ? value : 1) : difference;
+  if (!(drift <= *worst)) *worst = drift;
+  double bound = n->settings.fixed ? 0 : pass->options.drift_bound;
+  if (drift <= bound) return RUNG_OK;
+  return rg_fail(
+      pass->ctx, RUNG_E_NUMERIC,
+      "stage %s: run backwards, its beginning is off by %.3g of its largest number, more "
+      "than the bound %.3g; a smaller step size (more layers or a shorter time), "
+      "double precision, or activations: reverse-exact or recompute would do",
+      n->blocks.list[block].name, drift, bound);
+}
+
+/* Back through a reversible span from its end, which is run over. */
+static rung_status return_reversed(rg_pass *pass, int k, void **cotangent, double *drift) {
+  const rg_span *span = &pass->span[k];
+  void *at[RG_MOST_STATES], *state[RG_MOST_STATES], *before[RG_MOST_STATES];
+  memcpy(at, pass->begin[k + 1], sizeof at);
+  for (int64_t layer = span->end - 1; layer >= span->first; layer--) {
+    free_slots(pass, state_pool(pass), 2, at, 2, state);
+    free_slots(pass, pass->pool, 2, cotangent, 2, before);
+    RG_TRY(rg_pass_layer_reverse(pass, layer, at, cotangent, state, before));
+    memcpy(at, state, sizeof at);
+    memcpy(cotangent, before, sizeof before);
+  }
+  return measure_drift(pass, k, at, drift);
+}
+
+static rung_status backward(rg_pass *pass, void **cotangent, double *drift) {
+  rg_stored *stored = pass->stored;
+  for (int k = 0; k < pass->spans; k++)
+    if (pass->span[k].kind == RG_SPAN_KEEP) stored += pass->span[k].end - pass->span[k].first;
+  rg_stored *segment = stored;
+  for (int k = pass->spans - 1; k >= 0; k--) {
+    const rg_span *span = &pass->span[k];
+    if (span->kind == RG_SPAN_REVERSE) {
+      RG_TRY(return_reversed(pass, k, cotangent, drift));
+    } else if (span->kind == RG_SPAN_CHECK) {
+      if (!is_kept(pass, k)) RG_TRY(keep_span(pass, k, segment, pass->segment_area, true));
+      RG_TRY(return_kept(pass, k, segment, cotangent));
+    } else {
+      stored -= span->end - span->first;
+      RG_TRY(return_kept(pass, k, stored, cotangent));
+    }
+  }
+  return RUNG_OK;
+}
+
+/* ---- all of it ---- */
+
+static rung_status check_labels(const rg_pass *pass, const rg_pass_batch *batch) {
+  const rung_network *n = pass->network;
+  if (pass->options.loss != RUNG_CROSS_ENTROPY) return RUNG_OK;
+  for (int64_t i = 0; i < pass->options.batch; i++) {
+    double label = rg_fetch(n->dtype, batch->target, i).hi;
+    if (!(label >= 0 && label < (double)n->outputs && label == floor(label)))
+      return rg_fail(pass->ctx, RUNG_E_DATA,
+                     "sample %lld of the batch: expected a label 0 to %lld, found %g", (long long)i,
+                     (long long)n->outputs - 1, label);
+  }
+  return RUNG_OK;
+}
+
+/* Gradients of weights between nodes in time are sums over layers. */
+static void clear_shared_gradients(rg_pass *pass) {
+  const rung_network *n = pass->network;
+  size_t size = rung_dtype_size(n->dtype);
+  for (int i = 0; i < n->parameter_count; i++) {
+    const rg_variable *v = &n->parameter[i];
+    if (v->nodes != n->blocks.list[v->block].layers)
+      memset(pass->target_gradient + (size_t)v->offset * size, 0,
+             (size_t)(v->count * v->nodes) * size);
+  }
+}
+
+rung_status rg_pass_run(rg_pass *pass, const rg_pass_batch *batch, rg_pass_result *out) {
+  const rung_network *n = pass->network;
+  void *cotangent[RG_MOST_STATES];
+  pass->batch = *batch;
+  pass->ran = false;
+  *out = (rg_pass_result){.gradient = pass->gradient, .scores = pass->scores};
+  RG_TRY(check_labels(pass, batch));
+  pass->begin[0][0] = (void *)batch->x;
+  clear_shared_gradients(pass);
+  RG_TRY(forward(pass));
+  RG_TRY(run_head(pass, batch));
+  for (int s = 0; s < RG_MOST_STATES; s++)
+    cotangent[s] = pass->pool ? pass->pool + (size_t)s * pass->slot_bytes : NULL;
+  RG_TRY(backward(pass, cotangent, &out->drift));
+  if (n->statistics)
+    memcpy(n->running, pass->running, (size_t)n->statistics * rung_dtype_size(n->dtype));
+  out->loss = rg_fetch(n->dtype, pass->loss, 0).hi;
+  pass->ran = true;
+  return RUNG_OK;
+}
