@@ -34,6 +34,10 @@ void rg_stream_close(rg_stream *stream) {
   stream->file = NULL;
 }
 
+bool rg_stream_is_plain(const rg_stream *stream) {
+  return gzdirect(stream->file);
+}
+
 static rung_status fail_stream(const rg_stream *stream) {
   int code;
   const char *why = gzerror(stream->file, &code);

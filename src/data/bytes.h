@@ -18,6 +18,7 @@ typedef struct rg_stream {
 
 rung_status rg_stream_open(rung_context *ctx, const char *path, rg_stream *out);
 void rg_stream_close(rg_stream *stream); /* one that failed to open as well */
+bool rg_stream_is_plain(const rg_stream *stream);
 /* Reads `want` bytes or, where the file ends, fewer. A packed file that is cut short ends there,
  * with *cut set; damage is an error. */
 rung_status rg_stream_read(rg_stream *stream, void *out, size_t want, size_t *got, bool *cut);

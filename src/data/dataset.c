@@ -2,11 +2,13 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <zlib.h>
 
 #include "data/data.h"
-#include "data/dataset.h"
+#include "data/files.h"
+#include "data/image.h"
 #include "data/labelled.h"
 
 rung_dataset_options rung_dataset_options_default(void) {
@@ -71,12 +73,55 @@ static bool begins_with(const char *path, const void *bytes, size_t n) {
   return same;
 }
 
-/* No table begins with a zero byte, and so does every IDX file. */
-static rung_status open_by_kind(rung_dataset *set, rg_form *form) {
-  if (!rg_file_exists(set->path))
-    return rg_fail(set->ctx, RUNG_E_IO, "%s: cannot be opened: %s", set->path, strerror(errno));
-  if (begins_with(set->path, "\0", 1) || strstr(set->path, "-idx3-")) return rg_idx_open(set);
+static bool ends_with(const char *path, const char *ending) {
+  size_t length = strlen(path), n = strlen(ending);
+  return length > n && strcasecmp(path + length - n, ending) == 0;
+}
+
+static rung_status open_folder(rung_dataset *set) {
+  rg_list batches;
+  rung_status status = rg_cifar_find(set->ctx, set->path, &batches);
+  if (status == RUNG_OK)
+    status = batches.count ? rg_cifar_open(set, &batches) : rg_files_open_folder(set);
+  rg_list_free(&batches);
+  return status;
+}
+
+static rung_status open_batch(rung_dataset *set) {
+  rg_list batch;
+  rg_list_init(&batch, set->ctx);
+  rung_status status = rg_list_add(&batch, (rg_entry){.kind = 'f'}, "%s", set->path);
+  if (status == RUNG_OK) {
+    rg_list_finish(&batch);
+    status = rg_cifar_open(set, &batch);
+  }
+  rg_list_free(&batch);
+  return status;
+}
+
+/* No table begins with a zero byte, and every IDX file does. */
+static rung_status open_file(rung_dataset *set, rg_form *form) {
+  const char *path = set->path;
+  if (ends_with(path, ".bin")) return open_batch(set);
+  if (ends_with(path, ".png") || ends_with(path, ".jpg") || ends_with(path, ".jpeg"))
+    return rg_files_open_image(set);
+  if (begins_with(path, "\0", 1) || strstr(path, "-idx3-")) return rg_idx_open(set);
   return rg_labelled_open(set, form->columns ? form : NULL);
+}
+
+static rung_status open_by_kind(rung_dataset *set, rg_form *form) {
+  struct stat info;
+  char *archive = NULL;
+  const char *below = "";
+  RG_TRY(rg_archive_of(set->ctx, set->path, &archive, &below));
+  if (archive) {
+    rung_status status = rg_files_open_archive(set, archive, below);
+    rg_free(set->ctx, archive);
+    return status;
+  }
+  if (stat(set->path, &info) != 0)
+    return rg_fail(set->ctx, RUNG_E_IO, "%s: cannot be opened: %s", set->path, strerror(errno));
+  return S_ISDIR(info.st_mode) ? open_folder(set) : open_file(set, form);
 }
 
 /* What the form says stands for what the options leave open. */
@@ -89,6 +134,13 @@ static rung_status apply_form(rung_dataset *set, rg_form *form) {
     o->class_count = form->classes;
     o->class_names = (const char *const *)form->class_name;
   }
+  if (form->kind == RUNG_FEATURES) return RUNG_OK;
+  if (form->scaled && o->height == 0) {
+    o->height = (int)form->shape[0];
+    o->width = (int)form->shape[1];
+  }
+  if (o->channels == 0 && (form->shape[2] == 1 || form->shape[2] == 3))
+    o->channels = (int)form->shape[2];
   return RUNG_OK;
 }
 
@@ -109,7 +161,7 @@ static rung_status check_form(const rung_dataset *set, const rg_form *form) {
 }
 
 static rung_status open_samples(rung_dataset *set, rg_form *form) {
-  rg_form kept = {.kind = form->kind, .scaled = set->options.height > 0};
+  rg_form kept = {.kind = form->kind};
   memcpy(kept.shape, form->shape, sizeof kept.shape);
   RG_TRY(open_by_kind(set, form));
   RG_TRY(check_form(set, &kept));
@@ -117,6 +169,7 @@ static rung_status open_samples(rung_dataset *set, rg_form *form) {
     return rg_fail(set->ctx, RUNG_E_DATA, "%s: expected samples, found none that can be used",
                    set->path);
   RG_TRY(check_classes(set));
+  kept.scaled = set->files && set->files->scaled;
   return set->form ? RUNG_OK : rg_form_write(set, &kept);
 }
 
@@ -162,6 +215,7 @@ void rung_dataset_destroy(rung_dataset *set) {
   rg_free_names(ctx, (int)set->shape[0], set->feature_name);
   rg_free_names(ctx, set->targets, set->target_name);
   rg_store_close(ctx, &set->pixels);
+  rg_files_free(set);
   rg_free(ctx, set->label);
   rg_free(ctx, set->value);
   rg_free(ctx, set->wide);
@@ -238,7 +292,10 @@ const char *rung_dataset_form(const rung_dataset *set) {
 
 const char *rung_dataset_name(const rung_dataset *set, int64_t sample, char *out, size_t size) {
   if (size == 0) return out;
-  if (set->kind == RUNG_FEATURES && set->line)
+  if (set->files)
+    snprintf(out, size, "%s%s%s", set->files->root, set->files->root[0] ? "/" : "",
+             set->files->list.entry[sample].name.text);
+  else if (set->kind == RUNG_FEATURES && set->line)
     snprintf(out, size, "%s: line %lld", set->path, (long long)set->line[sample]);
   else
     snprintf(out, size, "%s: %s %lld", set->path, set->kind == RUNG_IMAGES ? "image" : "row",
@@ -250,13 +307,18 @@ rung_status rg_reader_open(const rung_dataset *set, rung_context *ctx, rg_reader
   *out = (rg_reader){.set = set};
   if (set->kind == RUNG_FEATURES || set->pixels.memory) return RUNG_OK;
   out->pixels = rg_alloc(ctx, (size_t)rung_dataset_size(set), 1);
-  return out->pixels ? RUNG_OK : RUNG_E_MEMORY;
+  if (!out->pixels) return RUNG_E_MEMORY;
+  if (!set->files) return RUNG_OK;
+  out->file = rg_alloc(ctx, (size_t)set->files->largest, 1);
+  out->whole = rg_alloc(ctx, (size_t)set->files->whole, 1);
+  return out->file && out->whole ? rg_jpeg_open(ctx, &out->jpeg) : RUNG_E_MEMORY;
 }
 
 void rg_reader_close(rung_context *ctx, rg_reader *reader) {
   rg_free(ctx, reader->pixels);
   rg_free(ctx, reader->file);
   rg_free(ctx, reader->whole);
+  rg_jpeg_close(reader->jpeg);
 }
 
 rung_status rg_reader_pixels(rg_reader *reader, rung_context *ctx, int64_t sample,
@@ -265,6 +327,7 @@ rung_status rg_reader_pixels(rg_reader *reader, rung_context *ctx, int64_t sampl
   size_t size = (size_t)rung_dataset_size(set);
   uint64_t offset = (uint64_t)sample * size;
   *out = reader->pixels;
+  if (set->files) return rg_files_read(reader, ctx, sample);
   if (set->pixels.memory) {
     *out = set->pixels.memory + offset;
     return RUNG_OK;

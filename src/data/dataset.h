@@ -38,7 +38,6 @@ struct rung_dataset {
 
 /* Each fills an empty set; after an error the caller destroys it. */
 rung_status rg_idx_open(rung_dataset *set);
-rung_status rg_cifar_open(rung_dataset *set);
 
 /* Bytes that may still be allocated under the limit of the options. */
 uint64_t rg_memory_left(const rung_dataset *set);
