@@ -116,6 +116,26 @@ RUNG_API rung_node rung_equal(rung_graph *g, rung_node a, rung_node b);      /**
 RUNG_API rung_node rung_select(rung_graph *g, rung_node condition, rung_node yes, rung_node no);
 /** @} */
 
+/** @name Fixed point
+ * States that are added to and subtracted from without rounding, so that a step is undone to the
+ * bit: fixed_add(fixed_add(s, d), -d) is s, whatever s and d. A fixed-point number is a whole
+ * number in the bits of an array's element: in single precision an int32 that counts 2^-20 (numbers
+ * below 2048 in size), in double an int64 that counts 2^-40 (below 2^23 = 8388608); double-double
+ * has none (RUNG_E_UNSUPPORTED when compiled). To other ops than these such bits mean nothing;
+ * views, slices, reshapes and copies keep them. Derivatives look through the rounding and are
+ * ordinary numbers: d value / d state = d fixed_add / d state = d fixed_add / d increment = d from
+ * / d a = 1.
+ * @{ */
+/** The state of numbers: rounded to the nearest, ties to even; clamped to the range; NaN gives 0.
+ */
+RUNG_API rung_node rung_fixed_from(rung_graph *g, rung_node a);
+/** The numbers of a state, rounded to the arithmetic. */
+RUNG_API rung_node rung_fixed_value(rung_graph *g, rung_node state);
+/** state + increment modulo the range (it wraps around, it is never undefined); the increment is
+ * rounded as in rung_fixed_from(). To subtract, add the increment's negative: rounding is odd. */
+RUNG_API rung_node rung_fixed_add(rung_graph *g, rung_node state, rung_node increment);
+/** @} */
+
 /** @name Arrays
  * Axes count from 0; negative ones from the end.
  * @{ */
