@@ -210,6 +210,43 @@ RUNG_API rung_node rung_gather(rung_graph *g, rung_node a, rung_node index);
 RUNG_API rung_node rung_scatter_add(rung_graph *g, rung_node a, rung_node index, int64_t rows);
 /** @} */
 
+/** @name Random numbers and losses
+ * @{ */
+/** Uniform numbers in (0, 1) of shape `dims`, keyed by four whole numbers of 0..2^24-1 (any others
+ * make the run fail with RUNG_E_DATA): the same key gives the same numbers. The key [..., 4] may
+ * hold several; the result is then [..., dims]. Element i is Philox4x64's (Salmon et al., 2011), a
+ * function of key and i alone; its bits depend on the arithmetic, not on the machine. Derivative 0.
+ */
+RUNG_API rung_node rung_random(rung_graph *g, rung_node key, int rank, const int64_t *dims);
+/** `a` with elements set to 0, each with probability `rate`, and the others divided by 1 - rate.
+ * Each use needs a key of its own, [4], as in rung_random(). @param rate 0 up to below 1 */
+RUNG_API rung_node rung_dropout(rung_graph *g, rung_node a, rung_node key, double rate);
+/** 1 at the label and 0 elsewhere along a new last axis. Labels are whole numbers of 0..classes-1;
+ * any others make the run fail with RUNG_E_DATA. No derivative. */
+RUNG_API rung_node rung_one_hot(rung_graph *g, rung_node labels, int64_t classes);
+/** log(softmax(a)) over the last axis; never overflows, and accurate where softmax is near 1. */
+RUNG_API rung_node rung_log_softmax(rung_graph *g, rung_node a);
+/** exp(a) / sum of exp(a) over the last axis. */
+RUNG_API rung_node rung_softmax(rung_graph *g, rung_node a);
+/** -sum over k of q_k log(softmax(scores)_k) for each of scores [..., classes], where the target q
+ * is 1 - smoothing at the label plus smoothing / classes everywhere. Value and slope keep their
+ * relative accuracy where the label is all but certain. @param labels [...], as in rung_one_hot()
+ * @param smoothing 0..1 */
+RUNG_API rung_node rung_cross_entropies(rung_graph *g, rung_node scores, rung_node labels,
+                                        double smoothing);
+/** The mean of rung_cross_entropies() weighted with `weight` (of the labels' shape, or RUNG_NONE
+ * for equal ones): sum of w v / sum of w. A scalar, as the next two. */
+RUNG_API rung_node rung_cross_entropy(rung_graph *g, rung_node scores, rung_node labels,
+                                      rung_node weight, double smoothing);
+/** The mean over samples, the first axis, of the mean of (prediction - target)^2; `weight` of the
+ * samples [N], or RUNG_NONE. */
+RUNG_API rung_node rung_squared_error(rung_graph *g, rung_node prediction, rung_node target,
+                                      rung_node weight);
+/** Likewise of Huber's loss: d^2 / 2 up to |d| = delta, delta (|d| - delta / 2) beyond. */
+RUNG_API rung_node rung_huber(rung_graph *g, rung_node prediction, rung_node target,
+                              rung_node weight, double delta);
+/** @} */
+
 /** @name Derivatives
  * Derivatives are nodes of the same graph, so they can be differentiated again. These functions
  * forget the context's earlier error; what `out` holds after a failure means nothing. Statuses

@@ -12,6 +12,13 @@ rung_status rg_copy_kernel(const rung_call *call);
 /* A node of its own with the elements of `a`: a copy. */
 rung_node rg_identity(rung_graph *g, rung_node a);
 
+/* Element i of operand `which`, rounded to double. */
+double rg_element(const rung_call *call, int which, int64_t i);
+/* The same as an index; -1 where it is none of 0..limit-1. */
+int64_t rg_index(const rung_call *call, int which, int64_t i, int64_t limit);
+/* Sets element i of the result. */
+void rg_set_element(const rung_call *call, int64_t i, double value);
+
 /* An array seen around one axis: [outer][length][inner]. */
 typedef struct rg_around {
   int64_t outer, length, inner;
@@ -27,6 +34,12 @@ void rg_piece_range(const rung_call *call, int64_t total, int64_t *begin, int64_
 /* One piece for each RG_PIECE elements of the result. */
 void rg_plan_by_count(rung_dtype dtype, const rung_shape *out, const rung_shape *in,
                       const rung_attributes *attr, int64_t *pieces, size_t *scratch);
+
+/* Rules of ops that do not depend on their operand smoothly: no derivative; and of ops that take
+ * more dimensions at the front as they are. */
+rung_node rg_no_derivative(rung_graph *g, rung_node node, int which, rung_node other);
+rung_node rg_same_map(rung_graph *g, rung_node node, const rung_node *in, const int *mapped,
+                      int64_t samples);
 
 /* Rules of ops that are linear in operand 0 and have no other differentiable operand: the tangent
  * is the op of the tangent; mapping shifts the axis in attribute 0 by one. */

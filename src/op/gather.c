@@ -89,20 +89,11 @@ static rung_node scatter_map(rung_graph *g, rung_node node, const rung_node *in,
   return rung_reshape(g, sum, shape.rank + 1, dims);
 }
 
-/* Index i as a row number; -1 where it is none of 0..rows-1. */
-static int64_t row_of(const rung_call *call, int64_t i, int64_t rows) {
-  double value = call->dtype == RUNG_F32   ? (double)((const float *)call->in[1])[i]
-                 : call->dtype == RUNG_F64 ? ((const double *)call->in[1])[i]
-                                           : ((const rung_dd *)call->in[1])[i].hi;
-  return value >= 0 && value < (double)rows && value == (double)(int64_t)value ? (int64_t)value
-                                                                               : -1;
-}
-
 static rung_status gather_kernel(const rung_call *call) {
   int64_t rows = call->in_shape[0].dim[0], indices = rung_shape_count(&call->in_shape[1]);
   size_t row = (size_t)(rung_shape_count(&call->in_shape[0]) / rows) * rung_dtype_size(call->dtype);
   for (int64_t i = 0; i < indices; i++) {
-    int64_t from = row_of(call, i, rows);
+    int64_t from = rg_index(call, 1, i, rows);
     if (from < 0) return RUNG_E_DATA;
     memcpy((char *)call->out + (size_t)i * row, (const char *)call->in[0] + (size_t)from * row,
            row);
@@ -122,7 +113,7 @@ static rung_status scatter_kernel(const rung_call *call) {
   int64_t width = call->count / rows;
   memset(call->out, 0, (size_t)call->count * rung_dtype_size(call->dtype));
   for (int64_t i = 0; i < indices; i++) {
-    int64_t at = row_of(call, i, rows);
+    int64_t at = rg_index(call, 1, i, rows);
     if (at < 0) return RUNG_E_DATA;
     if (call->dtype == RUNG_F32)
       ADD_ROW(float, rg_add_f32);
