@@ -52,17 +52,4 @@ static inline bool rg_is_reversible(const rg_block *block) {
   return block->kind->couplings > 0;
 }
 
-/* Until the ops are there. */
-static inline rung_node rung_fixed_value(rung_graph *g, rung_node a) {
-  (void)a;
-  return rung_node_fail(g, RUNG_E_UNSUPPORTED, "fixed point");
-}
-static inline rung_node rung_fixed_from(rung_graph *g, rung_node a) {
-  return rung_fixed_value(g, a);
-}
-static inline rung_node rung_fixed_add(rung_graph *g, rung_node a, rung_node b) {
-  (void)b;
-  return rung_fixed_value(g, a);
-}
-
 #endif
