@@ -37,7 +37,7 @@ static inline const char *path_in(const folder *f, const char *name) {
 /* Names that end in .gz are packed; folders on the way are made. */
 static inline void write_bytes(const folder *f, const char *name, const void *data, size_t n) {
   char path[512];
-  snprintf(path, sizeof path, "%s", path_in(f, name));
+  snprintf(path, sizeof path, "%s/%s", f->path, name);
   for (char *at = path + strlen(f->path) + 1; (at = strchr(at, '/')); at++) {
     *at = 0;
     mkdir(path, 0777);
