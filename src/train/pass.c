@@ -28,6 +28,7 @@ static rung_status prepare(const rung_network *network, rung_context *ctx,
                            const rg_pass_options *options, rg_pass **out, size_t *least) {
   *out = NULL;
   RG_TRY(check(network, ctx, options));
+  size_t before = rung_memory_now(ctx);
   rg_pass *pass = rg_calloc(ctx, 1, sizeof *pass);
   if (!pass) return RUNG_E_MEMORY;
   size_t blocks = (size_t)network->blocks.count;
@@ -36,11 +37,12 @@ static rung_status prepare(const rung_network *network, rung_context *ctx,
   pass->options = *options;
   pass->first = rg_calloc(ctx, blocks + 1, sizeof *pass->first);
   pass->program = rg_calloc(ctx, blocks, sizeof *pass->program);
-  rung_status status = pass->first && pass->program ? RUNG_OK : RUNG_E_MEMORY;
+  pass->uses = rg_calloc(ctx, blocks, sizeof *pass->uses);
+  rung_status status = pass->first && pass->program && pass->uses ? RUNG_OK : RUNG_E_MEMORY;
   if (status == RUNG_OK) {
     for (size_t i = 0; i < blocks; i++)
       pass->first[i + 1] = pass->first[i] + network->blocks.list[i].layers;
-    status = rg_pass_plan_choose(pass, least);
+    status = rg_pass_plan_choose(pass, rung_memory_now(ctx) - before, least);
   }
   if (status == RUNG_OK)
     *out = pass;
@@ -92,6 +94,7 @@ void rg_pass_destroy(rg_pass *pass) {
     for (int k = 0; k < RG_PROGRAM_KINDS; k++) rg_block_program_free(ctx, &pass->program[i][k]);
   rg_pass_head_free(ctx, &pass->head);
   rg_free(ctx, pass->program);
+  rg_free(ctx, pass->uses);
   rg_free(ctx, pass->first);
   rg_free(ctx, pass->span);
   rg_free(ctx, pass->memory);

@@ -9,9 +9,10 @@
 /* A run of layers that are treated alike. Layers are counted over all blocks of the chain before
  * the head. The states at a span's beginning are always kept. */
 typedef enum rg_span_kind {
-  RG_SPAN_KEEP,   /* all that back-propagation needs is kept */
-  RG_SPAN_CHECK,  /* nothing is kept; computed again, with all kept, when its turn comes */
-  RG_SPAN_REVERSE /* of one reversible block: run backwards from its end */
+  RG_SPAN_KEEP,    /* all that back-propagation needs is kept */
+  RG_SPAN_CHECK,   /* nothing is kept; computed again, with all kept, when its turn comes */
+  RG_SPAN_REVERSE, /* of one reversible block: run backwards from its end */
+  RG_SPAN_RECURSE  /* the whole chain: computed again from a few snapshots, which move */
 } rg_span_kind;
 
 typedef struct rg_span {
@@ -44,10 +45,10 @@ struct rg_pass {
   int64_t *first; /* [blocks + 1]: the first layer of each block */
   int64_t layers; /* of the chain before the head */
   rg_pass_head head;
-  rg_block_program (*program)[RG_PROGRAM_KINDS]; /* [blocks]; those that the plan needs */
-  size_t program_bytes;
+  rg_block_program (*program)[RG_PROGRAM_KINDS]; /* [blocks]; those that the plan uses */
+  bool (*uses)[RG_PROGRAM_KINDS];                /* [blocks] */
   rg_span *span;
-  int spans;
+  int spans, snapshots;
   int most_pointers; /* of any program, in or out */
 
   /* Memory, one block. */
@@ -64,7 +65,9 @@ struct rg_pass {
                          one that is computed again */
   char *kept_area;    /* their memory */
   char *segment_area; /* that of the span that is computed again */
-  char *pool;         /* [2][slots] states on their way, and cotangents */
+  char *snapshot;     /* [snapshots] */
+  size_t snapshot_bytes;
+  char *pool; /* [2][slots] states on their way, and cotangents */
   size_t slot_bytes;
   int slots;
   rg_pass_seen seen;
@@ -100,10 +103,23 @@ size_t rg_pass_kept_bytes(const rg_pass *pass, int block);
 size_t rg_pass_span_bytes(const rg_pass *pass, const rg_span *span);
 
 /* pass_plan.c: chooses the plan within the options and leaves the pass with its spans and programs,
- * but without memory. */
-rung_status rg_pass_plan_choose(rg_pass *pass, size_t *least);
+ * but without memory. `skeleton`: bytes that it holds now. */
+rung_status rg_pass_plan_choose(rg_pass *pass, size_t skeleton, size_t *least);
 /* pass_memory.c: lays the arrays of the plan into `memory` (NULL: only counts); gives the bytes. */
 size_t rg_pass_lay_memory(rg_pass *pass, char *memory);
+
+/* pass_run.c */
+rung_status rg_pass_run_head(rg_pass *pass, void **cotangent);
+/* Arrays of a pool (pass->pool or rg_pass_state_pool()) that are none of the `busy`. */
+void rg_pass_free_slots(const rg_pass *pass, char *pool, int count, void *const *busy, int busies,
+                        void **out);
+char *rg_pass_state_pool(const rg_pass *pass);
+
+/* pass_recurse.c: the whole of a chain that is one recursive span, with the head; `cotangent` gets
+ * that of the states before it. */
+rung_status rg_pass_recurse(rg_pass *pass, void **cotangent);
+/* Layers that are computed again when a chain of `layers` has so many snapshots. */
+double rg_pass_recursion_work(int64_t layers, int snapshots);
 
 /* pass_layer.c: one layer, from and to given places. `in` are the states before it (RG_REVERSE:
  * behind), out[s] is where state s that changes is to lie; it gets the others' places too. */

@@ -69,7 +69,7 @@ static size_t workspace_bytes(const rg_pass *pass) {
   size_t most = rung_program_bytes(pass->head.program);
   for (int i = 0; i < pass->network->blocks.count; i++)
     for (int k = 0; k < RG_PROGRAM_KINDS; k++) {
-      const rung_program *program = pass->program[i][k].program;
+      const rung_program *program = pass->uses[i][k] ? pass->program[i][k].program : NULL;
       if (program && rung_program_bytes(program) > most) most = rung_program_bytes(program);
     }
   return most;
@@ -113,7 +113,7 @@ static void lay_kept(rg_pass *pass, bump *b) {
   for (int k = 0; k < pass->spans; k++) {
     const rg_span *span = &pass->span[k];
     int64_t length = span->end - span->first;
-    if (span->kind == RG_SPAN_REVERSE) continue;
+    if (span->kind == RG_SPAN_REVERSE || span->kind == RG_SPAN_RECURSE) continue;
     size_t bytes = rg_pass_span_bytes(pass, span);
     if (span->kind == RG_SPAN_KEEP) {
       kept += bytes;
@@ -126,6 +126,22 @@ static void lay_kept(rg_pass *pass, bump *b) {
   pass->stored = (rg_stored *)take(b, (size_t)(stored + longest) * sizeof *pass->stored);
   pass->kept_area = take(b, kept);
   pass->segment_area = take(b, segment);
+}
+
+/* Snapshots of the states before layers, and what one layer keeps. */
+static void lay_recursion(rg_pass *pass, bump *b) {
+  size_t kept = 0;
+  pass->snapshot_bytes = 0;
+  if (!pass->spans || pass->span[0].kind != RG_SPAN_RECURSE) return;
+  for (int i = 0; i < pass->head.first; i++) {
+    size_t states = 0;
+    for (int s = 0; s < pass->network->blocks.list[i].states_in; s++)
+      states += rg_pass_state_bytes(pass, i, s);
+    if (states > pass->snapshot_bytes) pass->snapshot_bytes = states;
+    if (rg_pass_kept_bytes(pass, i) > kept) kept = rg_pass_kept_bytes(pass, i);
+  }
+  pass->segment_area = take(b, kept);
+  pass->snapshot = take(b, (size_t)pass->snapshots * pass->snapshot_bytes);
 }
 
 /* Two sets of arrays, of which one holds what goes in and the other what comes out. */
@@ -157,6 +173,7 @@ size_t rg_pass_lay_memory(rg_pass *pass, char *memory) {
   size_t before = b.used;
   lay_beginnings(pass, &b);
   lay_kept(pass, &b);
+  lay_recursion(pass, &b);
   lay_pool(pass, &b);
   pass->plan.state_bytes = b.used - before;
   return b.used;

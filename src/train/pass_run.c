@@ -11,9 +11,8 @@ static int states_before(const rg_pass *pass, int block) {
   return pass->network->blocks.list[block].states_in;
 }
 
-/* Arrays of a pool that are none of the `busy`. */
-static void free_slots(const rg_pass *pass, char *pool, int count, void *const *busy, int busies,
-                       void **out) {
+void rg_pass_free_slots(const rg_pass *pass, char *pool, int count, void *const *busy, int busies,
+                        void **out) {
   int slot = 0;
   for (int s = 0; s < count; s++) {
     for (bool taken = true; taken; slot++) {
@@ -25,7 +24,7 @@ static void free_slots(const rg_pass *pass, char *pool, int count, void *const *
   }
 }
 
-static char *state_pool(const rg_pass *pass) {
+char *rg_pass_state_pool(const rg_pass *pass) {
   return pass->pool + (size_t)pass->slots * pass->slot_bytes;
 }
 
@@ -70,7 +69,8 @@ static rung_status cross_span(rg_pass *pass, int k) {
     int block = rg_pass_block_of(pass, layer),
         states = pass->network->blocks.list[block].states_out;
     bool last = layer == span->end - 1;
-    free_slots(pass, state_pool(pass), states, at, states_before(pass, block), next);
+    rg_pass_free_slots(pass, rg_pass_state_pool(pass), states, at, states_before(pass, block),
+                       next);
     if (last) memcpy(next, pass->begin[k + 1], sizeof next);
     RG_TRY(rg_pass_layer_forward(pass, RG_FORWARD, layer, at, next, NULL, false));
     for (int s = 0; last && s < states; s++)
@@ -138,7 +138,8 @@ void rg_pass_head_lay(rg_pass *pass) {
   }
 }
 
-static rung_status run_head(rg_pass *pass, const rg_pass_batch *batch) {
+rung_status rg_pass_run_head(rg_pass *pass, void **cotangent) {
+  const rg_pass_batch *batch = &pass->batch;
   rg_pass_head *h = &pass->head;
   const rung_network *n = pass->network;
   int states = n->blocks.list[h->first].states_in;
@@ -148,6 +149,7 @@ static rung_status run_head(rg_pass *pass, const rg_pass_batch *batch) {
   for (int i = h->first; i < n->blocks.count; i++)
     if (n->of_block[i].random)
       rg_pass_set_key(pass, i, 0, pass->key + (size_t)i * 4 * rung_dtype_size(n->dtype));
+  for (int s = 0; h->first > 0 && s < states; s++) cotangent[s] = h->out[2 + s];
   return rung_program_run(h->program, pass->ctx, pass->workspace, h->in, h->out);
 }
 
@@ -161,8 +163,8 @@ static rung_status return_kept(rg_pass *pass, int k, const rg_stored *stored, vo
     int block = rg_pass_block_of(pass, layer);
     const rg_stored *here = &stored[layer - span->first];
     void *const *behind = layer == span->end - 1 ? pass->begin[k + 1] : here[1].state;
-    free_slots(pass, pass->pool, states_before(pass, block), cotangent,
-               pass->network->blocks.list[block].states_out, before);
+    rg_pass_free_slots(pass, pass->pool, states_before(pass, block), cotangent,
+                       pass->network->blocks.list[block].states_out, before);
     RG_TRY(rg_pass_layer_backward(pass, layer, here, behind, cotangent, before));
     memcpy(cotangent, before, sizeof before);
   }
@@ -226,8 +228,8 @@ static rung_status return_reversed(rg_pass *pass, int k, void **cotangent, doubl
   void *at[RG_MOST_STATES], *state[RG_MOST_STATES], *before[RG_MOST_STATES];
   memcpy(at, pass->begin[k + 1], sizeof at);
   for (int64_t layer = span->end - 1; layer >= span->first; layer--) {
-    free_slots(pass, state_pool(pass), 2, at, 2, state);
-    free_slots(pass, pass->pool, 2, cotangent, 2, before);
+    rg_pass_free_slots(pass, rg_pass_state_pool(pass), 2, at, 2, state);
+    rg_pass_free_slots(pass, pass->pool, 2, cotangent, 2, before);
     RG_TRY(rg_pass_layer_reverse(pass, layer, at, cotangent, state, before));
     memcpy(at, state, sizeof at);
     memcpy(cotangent, before, sizeof before);
@@ -284,18 +286,20 @@ static void clear_shared_gradients(rg_pass *pass) {
 
 rung_status rg_pass_run(rg_pass *pass, const rg_pass_batch *batch, rg_pass_result *out) {
   const rung_network *n = pass->network;
-  void *cotangent[RG_MOST_STATES];
+  void *cotangent[RG_MOST_STATES] = {NULL};
   pass->batch = *batch;
   pass->ran = false;
   *out = (rg_pass_result){.gradient = pass->gradient, .scores = pass->scores};
   RG_TRY(check_labels(pass, batch));
   pass->begin[0][0] = (void *)batch->x;
   clear_shared_gradients(pass);
-  RG_TRY(forward(pass));
-  RG_TRY(run_head(pass, batch));
-  for (int s = 0; s < RG_MOST_STATES; s++)
-    cotangent[s] = pass->pool ? pass->pool + (size_t)s * pass->slot_bytes : NULL;
-  RG_TRY(backward(pass, cotangent, &out->drift));
+  if (pass->spans && pass->span[0].kind == RG_SPAN_RECURSE) {
+    RG_TRY(rg_pass_recurse(pass, cotangent));
+  } else {
+    RG_TRY(forward(pass));
+    RG_TRY(rg_pass_run_head(pass, cotangent));
+    RG_TRY(backward(pass, cotangent, &out->drift));
+  }
   if (n->statistics)
     memcpy(n->running, pass->running, (size_t)n->statistics * rung_dtype_size(n->dtype));
   out->loss = rg_fetch(n->dtype, pass->loss, 0).hi;

@@ -5,7 +5,7 @@
 #include "fail_alloc.h"
 #include "num/dd.h"
 
-enum { BATCH = 5, FEATURES = 3, WIDTH = 4, OUTPUTS = 3 };
+enum { BATCH = 128, FEATURES = 3, WIDTH = 4, OUTPUTS = 3 };
 
 typedef struct data {
   void *x, *target, *weight;
@@ -19,7 +19,7 @@ static data make_data(rung_context *ctx, rung_dtype dtype, rung_loss loss) {
   chain_fill(dtype, d.target, BATCH * OUTPUTS, 12);
   for (int i = 0; i < BATCH; i++) {
     if (loss == RUNG_CROSS_ENTROPY) rg_store(dtype, d.target, i, (rung_dd){i % OUTPUTS, 0});
-    rg_store(dtype, d.weight, i, (rung_dd){1 + 0.5 * i, 0});
+    rg_store(dtype, d.weight, i, (rung_dd){1 + 0.5 * (i % 4), 0});
   }
   return d;
 }
@@ -90,6 +90,7 @@ static void check_gradient(rung_context *ctx, const chain_plan *plan, rung_loss 
 }
 
 static void gradients_are_those_of_the_loss(void **state) {
+  rung_set_threads(*state, 1);
   const rg_block_kind *kinds[] = {&chain_residual_kind, &chain_verlet_kind, &chain_leap_kind};
   for (int k = 0; k < 3; k++)
     for (int norm = 0; norm < 2; norm++)
@@ -105,6 +106,7 @@ static void gradients_are_those_of_the_loss(void **state) {
 /* Scores of the pass without statistics are what the network gives when it is applied. */
 static void scores_are_those_of_inference(void **state) {
   rung_context *ctx = *state;
+  rung_set_threads(ctx, 1);
   const rg_block_kind *kinds[] = {&chain_residual_kind, &chain_verlet_kind, &chain_leap_kind};
   for (int k = 0; k < 3; k++) {
     chain_plan plan = plan_of(kinds[k], RUNG_F64);
@@ -131,10 +133,233 @@ static void scores_are_those_of_inference(void **state) {
   }
 }
 
+/* ---- memory plans ---- */
+
+/* What a pass comes to, in memory of its own. */
+typedef struct outcome {
+  rg_pass_plan plan;
+  double loss, drift;
+  void *gradient, *running;
+  rung_status status;
+  size_t allocated;
+} outcome;
+
+static void free_outcome(rung_context *ctx, outcome *o) {
+  rg_free(ctx, o->gradient);
+  rg_free(ctx, o->running);
+}
+
+/* Two steps, so that what one leaves behind would show in the next. */
+static outcome run_with(rung_context *ctx, const chain_plan *plan, const rg_pass_options *options) {
+  outcome o = {0};
+  rung_network *n;
+  rg_pass *pass;
+  rg_pass_result result;
+  data d = make_data(ctx, plan->dtype, options->loss);
+  rg_pass_batch batch = batch_of(&d);
+  assert_ok(ctx, chain_make(ctx, plan, &n));
+  size_t before = rung_memory_now(ctx), bytes = (size_t)n->parameters * rung_dtype_size(n->dtype);
+  o.status = rg_pass_create(n, ctx, options, &pass);
+  if (o.status == RUNG_OK) {
+    o.allocated = rung_memory_now(ctx) - before;
+    o.plan = *rg_pass_get_plan(pass);
+    size_t running = (size_t)n->statistics * rung_dtype_size(n->dtype);
+    o.gradient = rg_alloc(ctx, bytes, 1);
+    o.running = rg_alloc(ctx, running, 1);
+    for (int step = 0; step < 2; step++) {
+      batch.step = (uint64_t)step;
+      o.status = rg_pass_run(pass, &batch, &result);
+      if (o.status != RUNG_OK) break;
+      o.loss = result.loss;
+      o.drift = result.drift;
+    }
+    memcpy(o.gradient, result.gradient, bytes);
+    memcpy(o.running, n->running, running);
+    assert_int_equal(rung_memory_now(ctx) - before - o.allocated,
+                     bytes + running + 2 * (RG_ALIGN + 24));
+    rg_pass_destroy(pass);
+  }
+  rung_network_destroy(n);
+  free_data(ctx, &d);
+  return o;
+}
+
+static int64_t parameters_of(rung_context *ctx, const chain_plan *plan, int64_t *statistics) {
+  rung_network *n;
+  assert_ok(ctx, chain_make(ctx, plan, &n));
+  int64_t count = n->parameters;
+  *statistics = n->statistics;
+  rung_network_destroy(n);
+  return count;
+}
+
+/* Every memory between the least that would do and that of storing all gives the same bits, and
+ * takes what was stated. */
+static void recomputation_gives_the_same_bits(void **state) {
+  rung_context *ctx = *state;
+  rung_set_threads(ctx, 1);
+  const rg_block_kind *kinds[] = {&chain_residual_kind, &chain_verlet_kind, &chain_leap_kind};
+  for (int k = 0; k < 3; k++) {
+    chain_plan plan = plan_of(kinds[k], RUNG_F64);
+    int64_t statistics;
+    plan.layers = 37;
+    plan.norm = "batch";
+    plan.nodes = k == 0 ? 4 : 0;
+    size_t parameters = (size_t)parameters_of(ctx, &plan, &statistics);
+    rg_pass_options options = options_of(RUNG_STORE, RUNG_CROSS_ENTROPY);
+    outcome all = run_with(ctx, &plan, &options);
+    assert_int_equal(all.status, RUNG_OK);
+    assert_int_equal(all.allocated, all.plan.total_bytes);
+    int recursions = 0, segments = 0;
+    double work = 1;
+    options.activations = RUNG_RECOMPUTE;
+    size_t limit = all.plan.total_bytes;
+    for (;; limit -= limit / 100) {
+      options.memory = limit;
+      outcome o = run_with(ctx, &plan, &options);
+      if (o.status == RUNG_E_BUDGET) break;
+      assert_int_equal(o.status, RUNG_OK);
+      assert_int_equal(o.allocated, o.plan.total_bytes);
+      assert_true(o.allocated <= limit);
+      assert_true(o.plan.work >= work);
+      work = o.plan.work;
+      recursions += o.plan.segment == 1;
+      segments += o.plan.segment > 1;
+      assert_true(o.loss == all.loss);
+      assert_memory_equal(o.gradient, all.gradient, parameters * sizeof(double));
+      assert_memory_equal(o.running, all.running, (size_t)statistics * sizeof(double));
+      free_outcome(ctx, &o);
+    }
+    if (recursions < 4 || segments < 4)
+      fail_msg("kind %d: %d recursions and %d segmentations from %zu down to %zu bytes", k,
+               recursions, segments, all.plan.total_bytes, limit);
+    /* What the message says would do does. */
+    const char *needed = strstr(rung_error(ctx), "at least ");
+    assert_non_null(needed);
+    options.memory = (size_t)atoll(needed + strlen("at least "));
+    outcome least = run_with(ctx, &plan, &options);
+    assert_int_equal(least.status, RUNG_OK);
+    assert_memory_equal(least.gradient, all.gradient, parameters * sizeof(double));
+    options.memory--;
+    outcome less = run_with(ctx, &plan, &options);
+    assert_int_equal(less.status, RUNG_E_BUDGET);
+    free_outcome(ctx, &least);
+    free_outcome(ctx, &all);
+  }
+}
+
+static double relative_difference(const double *a, const double *b, size_t count) {
+  double difference = 0, size = 0;
+  for (size_t i = 0; i < count; i++) {
+    difference = fmax(difference, fabs(a[i] - b[i]));
+    size = fmax(size, fabs(b[i]));
+  }
+  return difference / size;
+}
+
+static void reversal_gives_the_gradient(void **state) {
+  rung_context *ctx = *state;
+  rung_set_threads(ctx, 1);
+  const rg_block_kind *kinds[] = {&chain_verlet_kind, &chain_leap_kind};
+  for (int k = 0; k < 2; k++)
+    for (int norm = 0; norm < 2; norm++) {
+      chain_plan plan = plan_of(kinds[k], RUNG_F64);
+      int64_t statistics;
+      plan.layers = 50;
+      plan.norm = norm ? "batch" : "none";
+      plan.nodes = k ? 5 : 0;
+      size_t parameters = (size_t)parameters_of(ctx, &plan, &statistics);
+      rg_pass_options options = options_of(RUNG_STORE, RUNG_CROSS_ENTROPY);
+      outcome all = run_with(ctx, &plan, &options);
+      options.activations = RUNG_REVERSE;
+      outcome o = run_with(ctx, &plan, &options);
+      assert_int_equal(o.status, RUNG_OK);
+      assert_int_equal(o.allocated, o.plan.total_bytes);
+      assert_true(o.plan.state_bytes < all.plan.state_bytes / 4);
+      assert_true(o.drift > 0 && o.drift < 1e-12);
+      assert_true(o.loss == all.loss);
+      assert_true(relative_difference(o.gradient, all.gradient, parameters) < 1e-12);
+      assert_memory_equal(o.running, all.running, (size_t)statistics * sizeof(double));
+      free_outcome(ctx, &o);
+      free_outcome(ctx, &all);
+    }
+}
+
+/* Past the bound: an error that says where and what would help, and statistics as before. */
+static void drift_past_the_bound_is_an_error(void **state) {
+  rung_context *ctx = *state;
+  rung_set_threads(ctx, 1);
+  chain_plan plan = plan_of(&chain_verlet_kind, RUNG_F32);
+  int64_t statistics;
+  plan.layers = 50;
+  plan.norm = "batch";
+  parameters_of(ctx, &plan, &statistics);
+  rg_pass_options options = options_of(RUNG_REVERSE, RUNG_CROSS_ENTROPY);
+  options.drift_bound = 1e-12;
+  outcome o = run_with(ctx, &plan, &options);
+  assert_int_equal(o.status, RUNG_E_NUMERIC);
+  assert_non_null(strstr(rung_error(ctx), "stage1"));
+  assert_non_null(strstr(rung_error(ctx), "reverse-exact"));
+  rung_network *n;
+  assert_ok(ctx, chain_make(ctx, &plan, &n));
+  assert_memory_equal(o.running, n->running, (size_t)statistics * sizeof(float));
+  rung_network_destroy(n);
+  free_outcome(ctx, &o);
+}
+
+static void bits_do_not_depend_on_threads(void **state) {
+  rung_context *ctx = *state;
+  chain_plan plan = plan_of(&chain_verlet_kind, RUNG_F32);
+  plan.features = 3;
+  plan.width = 96;
+  plan.norm = "batch";
+  rg_pass_options options = options_of(RUNG_STORE, RUNG_CROSS_ENTROPY);
+  outcome one = {0};
+  int64_t statistics;
+  size_t parameters = (size_t)parameters_of(ctx, &plan, &statistics);
+  for (int threads = 1; threads <= 7; threads += 2) {
+    assert_ok(ctx, rung_set_threads(ctx, threads));
+    outcome o = run_with(ctx, &plan, &options);
+    assert_int_equal(o.status, RUNG_OK);
+    if (threads == 1) {
+      one = o;
+      continue;
+    }
+    assert_memory_equal(o.gradient, one.gradient, parameters * sizeof(float));
+    assert_memory_equal(o.running, one.running, (size_t)statistics * sizeof(float));
+    assert_true(o.loss == one.loss);
+    free_outcome(ctx, &o);
+  }
+  free_outcome(ctx, &one);
+}
+
+/* Memory of running backwards does not grow with depth, beyond parameters and their gradient. */
+static void reversal_takes_the_memory_of_few_layers(void **state) {
+  rung_context *ctx = *state;
+  chain_plan plan = plan_of(&chain_verlet_kind, RUNG_F32);
+  rg_pass_options options = options_of(RUNG_REVERSE, RUNG_CROSS_ENTROPY);
+  rg_pass_plan shallow, deep;
+  for (int i = 0; i < 2; i++) {
+    rung_network *n;
+    plan.layers = i ? 1024 : 16;
+    assert_ok(ctx, chain_make(ctx, &plan, &n));
+    assert_ok(ctx, rg_pass_choose(n, ctx, &options, i ? &deep : &shallow, NULL));
+    rung_network_destroy(n);
+  }
+  size_t a = shallow.total_bytes - shallow.gradient_bytes;
+  size_t b = deep.total_bytes - deep.gradient_bytes;
+  assert_true(b <= a + a / 20);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(gradients_are_those_of_the_loss),
+      TEST(bits_do_not_depend_on_threads),
       TEST(scores_are_those_of_inference),
+      TEST(recomputation_gives_the_same_bits),
+      TEST(reversal_gives_the_gradient),
+      TEST(drift_past_the_bound_is_an_error),
+      TEST(reversal_takes_the_memory_of_few_layers),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
