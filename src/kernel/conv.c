@@ -103,6 +103,10 @@ static int64_t most_segments(const rg_conv *c) {
   return c->kernel_height * (joined(c) ? 1 : c->kernel_width);
 }
 
+static size_t starts_bytes(const rg_conv *c) {
+  return rg_conv_round_up(2 * (size_t)most_segments(c) * sizeof(int64_t));
+}
+
 void rg_conv_plan_images(const rg_conv *c, int64_t *pieces, size_t *scratch) {
   int64_t blocks = blocks_of(c), units = c->samples * c->images * blocks;
   double products = (double)c->out_height * (double)c->out_width * (double)c->filters *
@@ -112,85 +116,105 @@ void rg_conv_plan_images(const rg_conv *c, int64_t *pieces, size_t *scratch) {
   *pieces = wanted < 1 ? 1 : wanted < MOST_PIECES ? (int64_t)wanted : MOST_PIECES;
   if (*pieces > units) *pieces = units;
   size_t block = (size_t)(longest(c, 0, blocks) * longest(c, 1, 1) * image_in(c).channels);
-  *scratch = rg_conv_round_up(2 * (size_t)most_segments(c) * sizeof(int64_t)) +
-             rg_conv_round_up(block * rung_dtype_size(c->dtype));
+  *scratch = starts_bytes(c) + rg_conv_round_up(block * rung_dtype_size(c->dtype));
 }
 
 /* A pass over rows first..end-1 of its outputs in one image. */
 typedef struct pass {
   const rg_conv *c;
   const rg_tiles *tiles;
+  image from, to;
   axis h, w;
   int64_t first, end;
-  const char *in, *weights;
+  const char *in, *weights, *in_end; /* in_end: of the whole operand */
   char *out;
+  rg_conv_laid laid;          /* its rows of inputs, with zeros around them */
+  int64_t *a_start, *b_start; /* the segments: as many for each row of the kernel */
+  int64_t row_segments;
 } pass;
 
-static void find_segments(const pass *p, int64_t pitch, rg_tile *tile) {
+/* Lays out the inputs; returns where those end in the array. */
+static const char *lay(pass *p) {
   const rg_conv *c = p->c;
-  int64_t channels = image_in(c).channels, filters = image_out(c).channels;
-  int64_t depth = channels / c->groups, *a = c->scratch, *b = a + most_segments(c);
-  bool one = joined(c);
+  size_t size = rung_dtype_size(c->dtype);
+  rg_conv_window w = {p->from.height, p->from.width, p->from.channels, .images = 1};
+  w.top = p->h.in + p->first * p->h.in_step, w.left = p->w.in;
+  w.rows = reach(&p->h, p->end - p->first), w.columns = reach(&p->w, p->w.count);
+  p->laid = rg_conv_lay(&w, size, p->in, (char *)c->scratch + starts_bytes(c));
+  int64_t under = w.top + w.rows > 0 ? w.top + w.rows : 0;
+  return p->in + (size_t)(under * w.width * w.channels) * size;
+}
+
+/* Segments of all rows of the kernel, relative to a pixel's first input and to the weights. */
+static void find_segments(pass *p, rg_tile *tile) {
+  const rg_conv *c = p->c;
+  int64_t depth = p->from.channels / c->groups;
+  bool one = joined(c) && p->w.taps > 0;
+  p->row_segments = one ? 1 : p->w.taps;
+  p->a_start = c->scratch;
+  p->b_start = p->a_start + most_segments(c);
   tile->k = one ? p->w.taps * depth : depth;
-  tile->a_start = a;
-  tile->b_start = b;
-  tile->segments = 0;
   for (int64_t i = 0; i < p->h.taps; i++)
-    for (int64_t j = 0; j < (one && p->w.taps ? 1 : p->w.taps); j++) {
+    for (int64_t j = 0; j < p->row_segments; j++) {
       int64_t row = p->h.tap + i * p->h.tap_step, column = p->w.tap + j * p->w.tap_step;
-      a[tile->segments] = i * pitch + j * channels;
-      b[tile->segments++] = (row * c->kernel_width + column) * depth * filters;
+      p->a_start[i * p->row_segments + j] = i * p->laid.row + j * p->from.channels;
+      p->b_start[i * p->row_segments + j] =
+          (row * c->kernel_width + column) * depth * p->to.channels;
     }
 }
 
+/* For row u, those of the rows of the kernel that lie over the image. */
+static void take_segments(const pass *p, int64_t u, rg_tile *tile) {
+  int64_t row = p->h.in + u * p->h.in_step, end = p->from.height - row;
+  int64_t first = row < 0 ? -row : 0;
+  if (end > p->h.taps) end = p->h.taps;
+  if (first > end) first = end = 0;
+  tile->a_start = p->a_start + first * p->row_segments;
+  tile->b_start = p->b_start + first * p->row_segments;
+  tile->segments = (end - first) * p->row_segments;
+}
+
 /* The tiles of one group and one panel of its filters. */
-static void run_panel(const pass *p, rg_tile *tile, const char *in, int64_t pitch, char *out,
-                      int vectors) {
-  const rg_conv *c = p->c;
-  size_t size = rung_dtype_size(c->dtype);
-  image from = image_in(c), to = image_out(c);
+static void run_panel(const pass *p, rg_tile *tile, const char *in, char *out, int vectors) {
+  size_t size = rung_dtype_size(p->c->dtype);
   int64_t highest = rg_conv_highest(p->tiles, vectors);
   int64_t panels = (p->w.count + highest - 1) / highest;
   for (int64_t u = p->first; u < p->end; u++) {
-    const char *row = in + (size_t)((u - p->first) * p->h.in_step * pitch) * size;
-    int64_t line = (p->h.out + u * p->h.out_step) * to.width + p->w.out;
+    take_segments(p, u, tile);
+    const char *row = in + (size_t)((u - p->first) * p->h.in_step * p->laid.row) * size;
+    int64_t line = (p->h.out + u * p->h.out_step) * p->to.width + p->w.out;
     for (int64_t panel = 0, v = 0; panel < panels; panel++) {
       int64_t pixels = (p->w.count - v + panels - panel - 1) / (panels - panel);
-      tile->a = row + (size_t)(v * p->w.in_step * from.channels) * size;
-      tile->c = out + (size_t)((line + v * p->w.out_step) * to.channels) * size;
+      tile->a = row + (size_t)(v * p->w.in_step * p->from.channels) * size;
+      tile->c = out + (size_t)((line + v * p->w.out_step) * p->to.channels) * size;
       p->tiles->tile[pixels - 1][vectors - 1](tile);
       v += pixels;
     }
   }
 }
 
-static void run_pass(const pass *p) {
+static void run_pass(pass *p) {
   const rg_conv *c = p->c;
-  image from = image_in(c), to = image_out(c);
-  int64_t rows = reach(&p->h, p->end - p->first), columns = reach(&p->w, p->w.count);
-  rg_conv_window window = {.height = from.height, .width = from.width, .channels = from.channels};
-  window.top = p->h.in + p->first * p->h.in_step, window.left = p->w.in;
-  window.rows = rows, window.columns = columns;
-  char *block =
-      (char *)c->scratch + rg_conv_round_up(2 * (size_t)most_segments(c) * sizeof(int64_t));
   size_t size = rung_dtype_size(c->dtype);
-  int64_t pitch;
-  const char *in = rg_conv_lay(&window, size, p->in, block, &pitch);
-  rg_tile tile = {.a_row = p->w.in_step * from.channels,
+  const char *next = lay(p);
+  int64_t ahead = p->end - p->first, line = p->from.width * p->from.channels * (int64_t)size;
+  if (p->in_end - next < ahead * p->h.in_step * line) ahead = (p->in_end - next) / line;
+  rg_conv_prefetch(next, next + ahead * p->h.in_step * line);
+  rg_tile tile = {.a_row = p->w.in_step * p->from.channels,
                   .a_step = 1,
-                  .b_step = to.channels,
-                  .ldc = p->w.out_step * to.channels,
+                  .b_step = p->to.channels,
+                  .ldc = p->w.out_step * p->to.channels,
                   .first = true,
                   .last = true};
-  find_segments(p, pitch, &tile);
-  int64_t filters = to.channels / c->groups;
+  find_segments(p, &tile);
+  int64_t filters = p->to.channels / c->groups, depth = p->from.channels / c->groups;
   int64_t strip = rg_conv_strip(p->tiles, p->w.count, filters);
   for (int64_t group = 0; group < c->groups; group++)
     for (int64_t k = 0; k < filters; k += strip) {
       tile.columns = filters - k < strip ? filters - k : strip;
       int vectors = (int)((tile.columns + p->tiles->lanes - 1) / p->tiles->lanes);
       tile.b = p->weights + (size_t)(group * filters + k) * size;
-      run_panel(p, &tile, in + (size_t)(group * (from.channels / c->groups)) * size, pitch,
+      run_panel(p, &tile, p->laid.data + (size_t)(group * depth) * size,
                 p->out + (size_t)(group * filters + k) * size, vectors);
     }
 }
@@ -215,8 +239,10 @@ void rg_conv_piece_images(const rg_conv *c, int64_t piece, int64_t pieces) {
   int64_t weights = c->kernel_height * c->kernel_width * (c->channels / c->groups) * c->filters;
   for (int64_t unit = units * piece / pieces; unit < units * (piece + 1) / pieces; unit++) {
     int64_t index = unit / blocks, sample = index / c->images;
-    pass p = {.c = c, .tiles = rg_conv_tiles(c)};
-    p.in = (const char *)c->a + (size_t)(index * from.height * from.width * from.channels) * size;
+    pass p = {.c = c, .tiles = rg_conv_tiles(c), .from = from, .to = to};
+    size_t each = (size_t)(from.height * from.width * from.channels) * size;
+    p.in = (const char *)c->a + (size_t)index * each;
+    p.in_end = (const char *)c->a + (size_t)(c->samples * c->images) * each;
     p.out = (char *)c->out + (size_t)(index * to.height * to.width * to.channels) * size;
     p.weights = (const char *)c->b + (size_t)(sample * weights) * size;
     run_block(c, &p, unit % blocks, blocks);

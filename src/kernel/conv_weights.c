@@ -10,28 +10,34 @@
 #include "kernel/conv_kernel.h"
 
 enum {
-  BLOCK_BYTES = 16 << 10, /* of a block of rows of x with its zeros */
+  BLOCK_BYTES = 64 << 10, /* of a block of x with its zeros */
   PIECE_WORK = 1 << 20    /* products */
 };
-
-static int64_t rows_in(const rg_conv *c, int64_t rows, int64_t taps) {
-  return (rows - 1) * c->stride[0] + taps;
-}
 
 static int64_t columns_in(const rg_conv *c) {
   return (c->out_width - 1) * c->stride[1] + c->kernel_width;
 }
 
-/* Rows of y in a block. */
-static int64_t block_rows(const rg_conv *c) {
+/* A block is rows of one image, or several small images. */
+typedef struct cut {
+  int64_t images, rows;
+} cut;
+
+static int64_t rows_in(const rg_conv *c, int64_t rows, int64_t taps) {
+  return (rows - 1) * c->stride[0] + taps;
+}
+
+static cut cut_of(const rg_conv *c) {
   int64_t row = columns_in(c) * c->channels * (int64_t)rung_dtype_size(c->dtype);
-  int64_t fit = (BLOCK_BYTES / row - c->kernel_height) / c->stride[0] + 1;
-  if (fit < 1) fit = 1;
-  return fit < c->out_height ? fit : c->out_height;
+  int64_t fit = BLOCK_BYTES / row, all = rows_in(c, c->out_height, c->kernel_height);
+  if (fit >= all) return (cut){fit / all < c->images ? fit / all : c->images, c->out_height};
+  int64_t rows = (fit - c->kernel_height) / c->stride[0] + 1;
+  return (cut){1, rows < 1 ? 1 : rows < c->out_height ? rows : c->out_height};
 }
 
 static size_t starts_bytes(const rg_conv *c) {
-  return rg_conv_round_up(2 * (size_t)block_rows(c) * sizeof(int64_t));
+  cut most = cut_of(c);
+  return rg_conv_round_up(2 * (size_t)(most.images * most.rows) * sizeof(int64_t));
 }
 
 /* Pieces that a sample is cut into: rows of the kernel, or all of them. */
@@ -44,19 +50,21 @@ static int64_t cuts_of(const rg_conv *c) {
 
 void rg_conv_plan_weights(const rg_conv *c, int64_t *pieces, size_t *scratch) {
   int64_t cuts = cuts_of(c), taps = c->kernel_height / cuts;
+  cut most = cut_of(c);
   *pieces = c->samples * cuts;
-  size_t block = (size_t)(rows_in(c, block_rows(c), taps) * columns_in(c) * c->channels);
+  size_t block = (size_t)(most.images * rows_in(c, most.rows, taps) * columns_in(c) * c->channels);
   *scratch = starts_bytes(c) + rg_conv_round_up(block * rung_dtype_size(c->dtype));
 }
 
-/* A block of rows of one image, and rows first..end-1 of the kernel. */
+/* A block, and rows first..end-1 of the kernel. */
 typedef struct block {
   const rg_conv *c;
   const rg_tiles *tiles;
   int64_t first, end;
-  const char *x, *y; /* x: where row 0 of the kernel's rows begins */
-  int64_t pitch;
-  char *out; /* of the sample */
+  int64_t images, row, rows; /* rows row .. row+rows-1 of so many images */
+  rg_conv_laid x;            /* from where row `first` of the kernel lies over row `row` of y */
+  const char *y;             /* of the first image */
+  char *out;                 /* of the sample */
 } block;
 
 /* Rows of the result from `row` on, [count][K of the group], for one group. */
@@ -82,55 +90,57 @@ static void run_rows(const block *b, rg_tile *tile, const char *x, int64_t row, 
   }
 }
 
+/* Rows of y for which row i of the kernel lies over the image, in all images of the block. */
+static void find_segments(const block *b, int64_t i, rg_tile *tile) {
+  const rg_conv *c = b->c;
+  int64_t *a = c->scratch, *y = a + b->images * b->rows, count = 0;
+  for (int64_t n = 0; n < b->images; n++)
+    for (int64_t r = 0; r < b->rows; r++) {
+      int64_t row = (b->row + r) * c->stride[0] - c->top + i;
+      if (row < 0 || row >= c->height) continue;
+      a[count] = n * b->x.image + (r * c->stride[0] + i - b->first) * b->x.row;
+      y[count++] = (n * c->out_height + b->row + r) * c->out_width * c->filters;
+    }
+  tile->a_start = a;
+  tile->b_start = y;
+  tile->segments = count;
+}
+
 static void run_block(const block *b, rg_tile *tile) {
   const rg_conv *c = b->c;
   size_t size = rung_dtype_size(c->dtype);
   int64_t channels = c->channels / c->groups;
   for (int64_t i = b->first; i < b->end; i++) {
-    const char *x = b->x + (size_t)((i - b->first) * b->pitch) * size;
+    find_segments(b, i, tile);
     int64_t row = i * c->kernel_width * channels;
     if (c->groups == 1) {
-      run_rows(b, tile, x, row, c->kernel_width * channels, 0);
+      run_rows(b, tile, b->x.data, row, c->kernel_width * channels, 0);
       continue;
     }
     for (int64_t j = 0; j < c->kernel_width; j++)
       for (int64_t group = 0; group < c->groups; group++)
-        run_rows(b, tile, x + (size_t)(j * c->channels + group * channels) * size,
+        run_rows(b, tile, b->x.data + (size_t)(j * c->channels + group * channels) * size,
                  row + j * channels, channels, group);
   }
 }
 
-static void find_segments(const block *b, int64_t rows, rg_tile *tile) {
+/* The next images, block by block; `first`: none have been added before. */
+static void run_images(block *b, const char *x, bool first) {
   const rg_conv *c = b->c;
-  int64_t *a_start = c->scratch, *b_start = a_start + rows;
-  for (int64_t row = 0; row < rows; row++) {
-    a_start[row] = row * c->stride[0] * b->pitch;
-    b_start[row] = row * c->out_width * c->filters;
-  }
-  tile->a_start = a_start;
-  tile->b_start = b_start;
-  tile->segments = rows;
-}
-
-static void run_image(block *b, const char *x, const char *y, bool first) {
-  const rg_conv *c = b->c;
-  size_t size = rung_dtype_size(c->dtype);
-  int64_t most = block_rows(c);
+  int64_t most = cut_of(c).rows;
   rg_tile tile = {.k = c->out_width,
                   .a_row = 1,
                   .a_step = c->stride[1] * c->channels,
                   .b_step = c->filters,
                   .ldc = c->filters,
                   .last = true};
-  for (int64_t row = 0; row < c->out_height; row += most) {
-    int64_t rows = c->out_height - row < most ? c->out_height - row : most;
-    rg_conv_window window = {.height = c->height, .width = c->width, .channels = c->channels};
-    window.top = row * c->stride[0] - c->top + b->first, window.left = -c->left;
-    window.rows = rows_in(c, rows, b->end - b->first), window.columns = columns_in(c);
-    b->x = rg_conv_lay(&window, size, x, (char *)c->scratch + starts_bytes(c), &b->pitch);
-    b->y = y + (size_t)(row * c->out_width * c->filters) * size;
-    find_segments(b, rows, &tile);
-    tile.first = first && row == 0;
+  for (b->row = 0; b->row < c->out_height; b->row += most) {
+    b->rows = c->out_height - b->row < most ? c->out_height - b->row : most;
+    rg_conv_window w = {c->height, c->width, c->channels, .images = b->images};
+    w.top = b->row * c->stride[0] - c->top + b->first, w.left = -c->left;
+    w.rows = rows_in(c, b->rows, b->end - b->first), w.columns = columns_in(c);
+    b->x = rg_conv_lay(&w, rung_dtype_size(c->dtype), x, (char *)c->scratch + starts_bytes(c));
+    tile.first = first && b->row == 0;
     run_block(b, &tile);
   }
 }
@@ -144,8 +154,11 @@ void rg_conv_piece_weights(const rg_conv *c, int64_t piece, int64_t pieces) {
   block b = {.c = c, .tiles = rg_conv_tiles(c), .first = piece % cuts * taps};
   b.end = b.first + taps;
   b.out = (char *)c->out + (size_t)(sample * weights) * size;
-  for (int64_t n = 0; n < c->images; n++) {
+  int64_t most = cut_of(c).images;
+  for (int64_t n = 0; n < c->images; n += b.images) {
     size_t index = (size_t)(sample * c->images + n);
-    run_image(&b, (const char *)c->a + index * x, (const char *)c->b + index * y, n == 0);
+    b.images = c->images - n < most ? c->images - n : most;
+    b.y = (const char *)c->b + index * y;
+    run_images(&b, (const char *)c->a + index * x, n == 0);
   }
 }

@@ -88,7 +88,7 @@ static void add_product(rung_dtype dtype, number *c, number a, number b) {
   if (dtype == RUNG_DD) c->dd = rg_add_dd(c->dd, rg_mul_dd(a.dd, b.dd));
 }
 
-/* Indices of x, w, y by the definition; -1 for the zeros around x. */
+/* Indices of x, w, y by the definition; -1 for the zeros beside. */
 static int64_t at_x(const rg_conv *c, int64_t s, int64_t n, int64_t h, int64_t w, int64_t k) {
   if (h < 0 || h >= c->height || w < 0 || w >= c->width) return -1;
   return (((s * c->images + n) * c->height + h) * c->width + w) * c->channels + k;
@@ -110,6 +110,7 @@ static number conv_element(const rg_conv *c, const void *x, const void *w, int64
     for (int64_t j = 0; j < c->kernel_width; j++)
       for (int64_t ch = 0; ch < depth; ch++) {
         int64_t h = oh * c->stride[0] - c->top + i, v = ow * c->stride[1] - c->left + j;
+        if (h < 0 || h >= c->height) continue;
         add_product(c->dtype, &sum, load(c->dtype, x, at_x(c, s, n, h, v, group * depth + ch)),
                     load(c->dtype, w, at_w(c, s, i, j, ch, k)));
       }
@@ -127,6 +128,7 @@ static number transposed_element(const rg_conv *c, const void *y, const void *w,
       if (down % c->stride[0] || across % c->stride[1]) continue;
       for (int64_t k = group * each; k < (group + 1) * each; k++) {
         int64_t oh = down / c->stride[0], ow = across / c->stride[1];
+        if (down < 0 || oh >= c->out_height) continue;
         add_product(c->dtype, &sum, load(c->dtype, y, at_y(c, s, n, oh, ow, k)),
                     load(c->dtype, w, at_w(c, s, i, j, channel % depth, k)));
       }
@@ -142,6 +144,7 @@ static number weights_element(const rg_conv *c, const void *x, const void *y, in
     for (int64_t oh = 0; oh < c->out_height; oh++)
       for (int64_t ow = 0; ow < c->out_width; ow++) {
         int64_t h = oh * c->stride[0] - c->top + i, v = ow * c->stride[1] - c->left + j;
+        if (h < 0 || h >= c->height) continue;
         add_product(c->dtype, &sum, load(c->dtype, x, at_x(c, s, n, h, v, group * depth + ch)),
                     load(c->dtype, y, at_y(c, s, n, oh, ow, k)));
       }
