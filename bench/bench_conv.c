@@ -18,9 +18,11 @@ typedef struct bench_case {
 } bench_case;
 
 static rg_conv conv_of(const bench_case *s, rg_conv_kind kind, rung_dtype dtype) {
-  rg_conv c = {.kind = kind, .dtype = dtype, .isa = rung_isa_best(), .images = s->images};
-  c.samples = 1;
-  if (kind == RG_CONV_WEIGHTS && s->images % 4 == 0) c.samples = 4, c.images = s->images / 4;
+  rg_conv c = {.kind = kind, .dtype = dtype, .isa = rung_isa_best(), .samples = 1};
+  if (kind == RG_CONV_WEIGHTS)
+    c.samples =
+        rg_conv_parts(s->images, s->kernel * s->kernel * s->channels / s->groups * s->filters);
+  c.images = s->images / c.samples;
   c.height = c.width = s->size;
   c.channels = s->channels;
   c.kernel_height = c.kernel_width = s->kernel;
@@ -78,7 +80,7 @@ static void measure(const bench_case *s, rung_dtype dtype) {
   int64_t pieces[KINDS];
   double mine[KINDS][ROUNDS], share[KINDS][ROUNDS], peak[ROUNDS];
   void *x = numbers(dtype, s->images * s->size * s->size * s->channels);
-  void *w = numbers(dtype, s->kernel * s->kernel * s->channels / s->groups * s->filters * 4);
+  void *w = numbers(dtype, s->kernel * s->kernel * s->channels / s->groups * s->filters * 16);
   void *y = numbers(dtype, s->images * s->size * s->size * s->filters);
   for (int k = 0; k < KINDS; k++) {
     c[k] = conv_of(s, (rg_conv_kind)k, dtype);

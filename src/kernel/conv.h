@@ -43,6 +43,10 @@ void rg_conv_plan(const rg_conv *c, int64_t *pieces, size_t *scratch);
 /* Does one piece. */
 void rg_conv_piece(const rg_conv *c, int64_t piece, int64_t pieces);
 
+/* Into how many equal parts a batch of images is best cut for RG_CONV_WEIGHTS, where an image has
+ * so many weights: as samples, whose results are then added. A divisor of `images`. */
+int64_t rg_conv_parts(int64_t images, int64_t weights);
+
 /* Weights [kh][kw][channels / groups][filters] turned about, for the transposed convolution:
  * out[i][j][k][g C/G + c] = w[kh-1-i][kw-1-j][c][g K/G + k], of shape
  * [kh][kw][filters / groups][channels]. Turning twice gives back the weights. */

@@ -3,6 +3,8 @@
 
 #include "kernel/conv_kernel.h"
 
+#define SHARE_OF_AVX2 0.85
+
 void rg_conv_plan(const rg_conv *c, int64_t *pieces, size_t *scratch) {
   if (c->kind == RG_CONV_WEIGHTS)
     rg_conv_plan_weights(c, pieces, scratch);
@@ -17,15 +19,24 @@ void rg_conv_piece(const rg_conv *c, int64_t piece, int64_t pieces) {
     rg_conv_piece_images(c, piece, pieces);
 }
 
+/* The share of a vector's lanes that so many columns fill. */
+static double filled(const rg_tiles *tiles, int64_t columns) {
+  int64_t vectors = (columns + tiles->lanes - 1) / tiles->lanes;
+  return (double)columns / (double)(vectors * tiles->lanes);
+}
+
 const rg_tiles *rg_conv_tiles(const rg_conv *c) {
-  const rg_tiles *tiles = NULL;
-  if (c->isa >= RUNG_ISA_AVX512) tiles = rg_tiles_avx512(c->dtype, RUNG_WORKING, false);
-  if (!tiles && c->isa >= RUNG_ISA_AVX2) tiles = rg_tiles_avx2(c->dtype, RUNG_WORKING, false);
-  return tiles ? tiles : rg_tiles_plain(c->dtype);
+  const rg_tiles *narrow = NULL, *wide = NULL;
+  int64_t columns = (c->kind == RG_CONV_TRANSPOSE ? c->channels : c->filters) / c->groups;
+  if (c->isa >= RUNG_ISA_AVX512) wide = rg_tiles_avx512(c->dtype, RUNG_WORKING, false);
+  if (c->isa >= RUNG_ISA_AVX2) narrow = rg_tiles_avx2(c->dtype, RUNG_WORKING, false);
+  if (!narrow) return rg_tiles_plain(c->dtype);
+  return wide && filled(wide, columns) >= SHARE_OF_AVX2 * filled(narrow, columns) ? wide : narrow;
 }
 
 int64_t rg_conv_highest(const rg_tiles *tiles, int vectors) {
-  int rows = tiles->rows;
+  enum { MOST_OF_ONE = 8 }; /* chains enough to hide the latency, and addresses in registers */
+  int rows = vectors == 1 && tiles->rows > MOST_OF_ONE ? MOST_OF_ONE : tiles->rows;
   while (rows > 1 && tiles->vectors[rows - 1] < vectors) rows--;
   return rows;
 }

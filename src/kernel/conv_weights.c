@@ -5,13 +5,14 @@
  *   for each image, for each block of its rows    x with zeros around it in scratch; fits into L1
  *     for each row of the kernel, tile of (kw x C) x K         one tile, added to the result
  *
- * Pieces are samples times rows of the kernel: each sums over all images in order. Who wants more
- * pieces makes samples of parts of the images and adds their results. */
+ * Pieces are samples, or rows of the kernel in samples: each sums over all images in order. For
+ * more pieces rg_conv_parts() makes samples of parts of the images, whose results are added. */
 #include "kernel/conv_kernel.h"
 
 enum {
-  BLOCK_BYTES = 64 << 10, /* of a block of x with its zeros */
-  PIECE_WORK = 1 << 20    /* products */
+  BLOCK_BYTES = 128 << 10, /* of a block of x with its zeros */
+  PIECE_WORK = 1 << 20,    /* products */
+  ENOUGH_SAMPLES = 8       /* to share out among threads */
 };
 
 static int64_t columns_in(const rg_conv *c) {
@@ -40,12 +41,21 @@ static size_t starts_bytes(const rg_conv *c) {
   return rg_conv_round_up(2 * (size_t)(most.images * most.rows) * sizeof(int64_t));
 }
 
-/* Pieces that a sample is cut into: rows of the kernel, or all of them. */
+/* The more parts, the more threads have work; but parts of large weights cost more to add. */
+int64_t rg_conv_parts(int64_t images, int64_t weights) {
+  enum { MOST_PARTS = 16, MOST_ELEMENTS = 1 << 17 };
+  int64_t parts = images < MOST_PARTS ? images : MOST_PARTS;
+  while (parts > 1 && (images % parts || parts * weights > MOST_ELEMENTS)) parts--;
+  return parts;
+}
+
+/* Pieces that a sample is cut into: rows of the kernel where there are few samples and much to do,
+ * because each piece lays out the images for itself. */
 static int64_t cuts_of(const rg_conv *c) {
   double products = (double)c->images * (double)c->out_height * (double)c->out_width *
                     (double)c->filters * (double)c->kernel_width *
                     (double)(c->channels / c->groups);
-  return products < PIECE_WORK ? 1 : c->kernel_height;
+  return products < PIECE_WORK || c->samples >= ENOUGH_SAMPLES ? 1 : c->kernel_height;
 }
 
 void rg_conv_plan_weights(const rg_conv *c, int64_t *pieces, size_t *scratch) {

@@ -174,22 +174,14 @@ static rung_node turn(rung_graph *g, rung_node w, int64_t groups) {
   return rung_apply(g, &turn_op, 1, &w, &attr);
 }
 
-/* A batch is summed in so many parts, samples whose results are added: the more, the more threads
- * have work; but the parts of large weights cost more to add. */
-static int64_t parts_of(int64_t images, int64_t weights) {
-  enum { MOST_PARTS = 16, MOST_ELEMENTS = 1 << 17 };
-  int64_t parts = images < MOST_PARTS ? images : MOST_PARTS;
-  while (parts > 1 && (images % parts || parts * weights > MOST_ELEMENTS)) parts--;
-  return parts;
-}
-
+/* The parts of a batch are samples whose results are added. */
 static rung_node weights_of(rung_graph *g, rung_attributes like, rung_node x, rung_node y,
                             int64_t height, int64_t width) {
   rung_node whole = apply_as(g, &weights_op, like, x, y, height, width);
   if (whole == RUNG_NONE || rung_node_shape(g, whole).rank == 5) return whole;
   rung_shape sx = rung_node_shape(g, x), sy = rung_node_shape(g, y);
   rung_shape out = rung_node_shape(g, whole);
-  int64_t parts = parts_of(sx.dim[0], rung_shape_count(&out)), each = sx.dim[0] / parts;
+  int64_t parts = rg_conv_parts(sx.dim[0], rung_shape_count(&out)), each = sx.dim[0] / parts;
   if (parts == 1) return whole;
   x = rung_reshape(g, x, 5, (int64_t[]){parts, each, sx.dim[1], sx.dim[2], sx.dim[3]});
   y = rung_reshape(g, y, 5, (int64_t[]){parts, each, sy.dim[1], sy.dim[2], sy.dim[3]});
