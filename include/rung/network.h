@@ -10,6 +10,7 @@
 #define RUNG_NETWORK_H
 
 #include "rung/graph.h"
+#include "rung/model.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -140,6 +141,22 @@ RUNG_API rung_status rung_model_kind_of(rung_context *ctx, const char *path, run
  * linearly in time, so that it computes nearly the same (Chang et al., arXiv 1710.10348). */
 RUNG_API rung_status rung_network_prolong(const rung_network *network, rung_context *ctx,
                                           rung_network **out);
+
+/** The network as one C99 file that needs only libm and allocates nothing: `void NAME(const T *x, T
+ * *y)` takes a sample as it is, before normalisation, and gives the scores; docs/export.md. A state
+ * in fixed point is computed in floating point there.
+ * @param options its name; derivatives are not offered. NULL for the defaults
+ * @param out the text, with a 0 character behind its end; release it with rung_free()
+ * @param length its length
+ * @return RUNG_E_UNSUPPORTED, naming the op, where a block uses one that has no form in C */
+RUNG_API rung_status rung_network_export_c(const rung_network *network, rung_context *ctx,
+                                           const rung_export_options *options, char **out,
+                                           size_t *length);
+/** The network as an ONNX file (operator set 17) with input "input" [batch][sample], before
+ * normalisation, and output "output" [batch][outputs]; in single or double precision. Otherwise as
+ * rung_network_export_c(). */
+RUNG_API rung_status rung_network_export_onnx(const rung_network *network, rung_context *ctx,
+                                              char **out, size_t *length);
 
 #ifdef __cplusplus
 }
