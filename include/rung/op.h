@@ -88,6 +88,8 @@ typedef struct rung_op {
    * cut depends on shapes alone. */
   void (*plan)(rung_dtype dtype, const rung_shape *out, const rung_shape *in,
                const rung_attributes *attr, int64_t *pieces, size_t *scratch);
+  const struct rg_reducer *reducer; /**< The library's own reductions, which the engine fuses with
+                                         what they reduce; NULL for others. */
 } rung_op;
 
 /** Applies an op to 1..16 nodes. `op` must outlive graph and programs. An elementwise op of

@@ -71,27 +71,13 @@ static rung_status lay_constants(rg_compiler *c) {
     else if (c->program->dtype == RUNG_F64)
       memcpy(at, &value.hi, size);
     else
-      *(float *)at = rg_from_dd_f32(value);
+      *(float *)(void *)at = rg_from_dd_f32(value);
     c->info[i].place =
         (rg_place){.space = RG_CONSTANT, .offset = (size_t)(at - (char *)c->program->constants)};
     c->info[i].placed = true;
     at += size;
   }
   return RUNG_OK;
-}
-
-/* An output is computed right where the caller wants it, unless it is a leaf, a part of what it is
- * a view of, or asked for twice. */
-static void place_outputs(rg_compiler *c) {
-  for (int o = 0; o < c->outputs; o++) {
-    int node = c->output[o], root = c->info[node].root;
-    if (!rg_is_computed(c, root) || c->info[root].output >= 0 ||
-        rung_shape_count(&c->g->node[node].shape) != rung_shape_count(&c->g->node[root].shape))
-      continue;
-    c->info[root].output = o;
-    c->info[root].place = (rg_place){.space = RG_OUTPUT, .index = o};
-    c->info[root].placed = true;
-  }
 }
 
 /* Units in an order in which operands come first: depth first from the outputs, so that what is
@@ -132,69 +118,6 @@ static rung_status order_units(rg_compiler *c) {
   rg_free(c->ctx, stack);
   rg_free(c->ctx, seen);
   return status;
-}
-
-/* When each array is made and last used, and which need memory. */
-static void find_lifetimes(rg_compiler *c) {
-  for (int i = 0; i < c->g->size; i++) {
-    if (!rg_is_computed(c, i)) continue;
-    rg_node_info *info = &c->info[i];
-    info->born = info->died = c->unit[info->unit].position;
-    info->stored = !c->g->node[i].op->elementwise;
-  }
-  for (int i = 0; i < c->g->size; i++) {
-    if (!rg_is_computed(c, i)) continue;
-    int position = c->unit[c->info[i].unit].position;
-    for (int j = 0; j < c->g->node[i].operands; j++) {
-      rg_node_info *of = &c->info[c->info[c->g->node[i].in[j]].root];
-      if (of->died < position) of->died = position;
-      if (of->unit != c->info[i].unit) of->stored = true;
-    }
-  }
-  for (int o = 0; o < c->outputs; o++) {
-    rg_node_info *of = &c->info[c->info[c->output[o]].root];
-    of->stored = true;
-    if (of->output != o) of->died = c->ordered; /* copied at the end */
-  }
-}
-
-/* Arrays by falling size, each at the lowest offset where no array of an overlapping life lies. */
-static rung_status place_arrays(rg_compiler *c) {
-  size_t size = rung_dtype_size(c->program->dtype);
-  int count = 0;
-  int *array = rg_alloc(c->ctx, (size_t)c->g->size, sizeof *array);
-  if (!array) return RUNG_E_MEMORY;
-  for (int i = 0; i < c->g->size; i++) {
-    rg_node_info *info = &c->info[i];
-    if (!rg_is_computed(c, i) || !info->stored || info->placed) continue;
-    info->bytes = ((size_t)rung_shape_count(&c->g->node[i].shape) * size + RG_ALIGN - 1) /
-                  RG_ALIGN * RG_ALIGN;
-    int at = count++;
-    for (; at > 0 && c->info[array[at - 1]].bytes < info->bytes; at--) array[at] = array[at - 1];
-    array[at] = i;
-  }
-  for (int k = 0; k < count; k++) {
-    rg_node_info *info = &c->info[array[k]];
-    size_t offset = 0;
-    for (bool moved = true; moved;) {
-      moved = false;
-      for (int l = 0; l < k; l++) {
-        const rg_node_info *other = &c->info[array[l]];
-        if (other->died < info->born || info->died < other->born) continue;
-        if (other->place.offset >= offset + info->bytes ||
-            offset >= other->place.offset + other->bytes)
-          continue;
-        offset = other->place.offset + other->bytes;
-        moved = true;
-      }
-    }
-    info->place = (rg_place){.space = RG_WORKSPACE, .offset = offset};
-    info->placed = true;
-    if (offset + info->bytes > c->program->arena_bytes)
-      c->program->arena_bytes = offset + info->bytes;
-  }
-  rg_free(c->ctx, array);
-  return RUNG_OK;
 }
 
 rg_place rg_place_of(const rg_compiler *c, int node) {
@@ -245,8 +168,8 @@ static rung_status make_steps(rg_compiler *c) {
   for (int k = 0; k < c->ordered; k++) {
     int first = c->unit[c->order[k]].first;
     rg_step *step = &p->step[p->steps++];
-    RG_TRY(c->g->node[first].op->elementwise ? rg_group_step(c, c->order[k], step)
-                                             : kernel_step(c, first, step));
+    RG_TRY(rg_is_fusable(c, first) ? rg_group_step(c, c->order[k], step)
+                                   : kernel_step(c, first, step));
   }
   for (int o = 0; o < c->outputs; o++)
     if (c->info[c->info[c->output[o]].root].output != o)
@@ -267,17 +190,19 @@ static rung_status compile(rg_compiler *c, size_t limit) {
   c->info = rg_alloc(c->ctx, size, sizeof *c->info);
   c->unit = rg_alloc(c->ctx, size, sizeof *c->unit);
   c->order = rg_alloc(c->ctx, size, sizeof *c->order);
-  if (!c->need || !c->info || !c->unit || !c->order) return RUNG_E_MEMORY;
+  c->reg_of = rg_alloc(c->ctx, size, sizeof *c->reg_of);
+  c->uses = rg_calloc(c->ctx, size, sizeof *c->uses);
+  if (!c->need || !c->info || !c->unit || !c->order || !c->reg_of || !c->uses) return RUNG_E_MEMORY;
   rg_mark_needed(c->g, c->outputs, c->output, c->need);
   find_views(c);
   RG_TRY(place_inputs(c));
   RG_TRY(lay_constants(c));
-  place_outputs(c);
+  rg_place_outputs(c);
   RG_TRY(rg_make_units(c));
   RG_TRY(rg_place_shares(c));
   RG_TRY(order_units(c));
-  find_lifetimes(c);
-  RG_TRY(place_arrays(c));
+  rg_find_lifetimes(c);
+  RG_TRY(rg_place_arrays(c));
   RG_TRY(make_steps(c));
   size_t bytes = rung_program_bytes(c->program);
   if (limit && bytes > limit)
@@ -295,6 +220,8 @@ static void release(rg_compiler *c) {
   rg_free(c->ctx, c->dependence);
   rg_free(c->ctx, c->edge);
   rg_free(c->ctx, c->order);
+  rg_free(c->ctx, c->reg_of);
+  rg_free(c->ctx, c->uses);
 }
 
 rung_status rung_compile(rung_graph *g, const rung_compile_options *options, int inputs,
@@ -334,6 +261,7 @@ void rung_program_destroy(rung_program *program) {
     rg_free(program->ctx, program->step[i].instruction);
     rg_free(program->ctx, program->step[i].operand);
     rg_free(program->ctx, program->step[i].load);
+    rg_free(program->ctx, program->step[i].reduction);
   }
   rg_free(program->ctx, program->step);
   rg_free(program->ctx, program->constants);

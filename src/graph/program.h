@@ -3,6 +3,7 @@
 #define RG_PROGRAM_H
 
 #include "graph/graph.h"
+#include "op/reducer.h"
 
 typedef enum rg_space { RG_WORKSPACE, RG_INPUT, RG_OUTPUT, RG_CONSTANT } rg_space;
 
@@ -24,12 +25,22 @@ typedef struct rg_slot {
  * alike are joined; the last one is the fastest. Strides are in elements; 0 repeats. */
 typedef struct rg_load {
   rg_place place;
+  bool fixed; /* the same in every tile */
   int reg, rank;
   int64_t dim[RUNG_MAX_RANK], stride[RUNG_MAX_RANK];
 } rg_load;
 
-/* An elementwise kernel on one tile. */
+/* A reduction of what an operand's tiles hold. */
+typedef struct rg_reduction {
+  const rg_reducer *reducer;
+  rg_place blocks, out; /* the same where a slab is one block */
+  int64_t count;        /* blocks of a slab */
+  size_t lanes;         /* where its lanes lie, bytes from the begin of the scratch memory */
+} rg_reduction;
+
+/* An elementwise kernel on one tile, or a reduction that takes one. */
 typedef struct rg_instruction {
+  int reduction; /* which, or -1 */
   rung_kernels kernels;
   int operands, first_operand; /* in the step's `operand` */
   rung_attributes attr;
@@ -41,12 +52,16 @@ typedef struct rg_step {
   int64_t count, pieces;
   double work; /* estimated operations, to decide whether threads are worth waking */
   size_t scratch;
-  /* A fused group of elementwise ops: instructions > 0. */
-  int instructions, loads, registers;
-  int64_t tile;
+  /* A group of elementwise ops and reductions: instructions > 0. Its elements are seen as rows of
+   * `row` elements, in spans that tiles do not cross; a run of tiles is done by one thread. */
+  int instructions, loads, registers, reductions;
+  int64_t row, rows, span, run, tile; /* the last four in rows */
+  int64_t outer, length;              /* slabs to reduce, and rows of one */
+  size_t register_bytes;
   rg_instruction *instruction;
   rg_slot *operand;
   rg_load *load;
+  rg_reduction *reduction;
   /* Any other op. */
   rung_kernels kernels;
   int operands;

@@ -65,6 +65,10 @@ static void load_tile(rung_dtype dtype, const rg_load *load, const char *array, 
                       int64_t count, char *out) {
   size_t size = rung_dtype_size(dtype);
   int last = load->rank - 1;
+  if (last < 0) {
+    fill(dtype, out, array, count);
+    return;
+  }
   int64_t index[RUNG_MAX_RANK], rest = start, from = 0;
   for (int i = last; i >= 0; i--) {
     index[i] = rest % load->dim[i];
@@ -90,29 +94,53 @@ static void load_tile(rung_dtype dtype, const rg_load *load, const char *array, 
   }
 }
 
-static void run_tile(run *r, char *registers, int64_t start, int64_t count) {
+static void load_registers(const run *r, char *scratch, bool fixed, int64_t start, int64_t count) {
   const rg_step *step = r->step;
-  rung_dtype dtype = r->program->dtype;
-  size_t size = rung_dtype_size(dtype), bytes = (size_t)step->tile * size;
-  size_t begin = (size_t)start * size;
   for (int i = 0; i < step->loads; i++) {
     const rg_load *load = &step->load[i];
-    if (load->rank > 0) /* scalars have been laid before the first tile */
-      load_tile(dtype, load, resolve(r, &load->place), start, count,
-                registers + (size_t)load->reg * bytes);
+    if (load->fixed == fixed)
+      load_tile(r->program->dtype, load, resolve(r, &load->place), start, count,
+                scratch + (size_t)load->reg * step->register_bytes);
   }
+}
+
+static char *slot_at(const run *r, char *scratch, const rg_slot *slot, size_t begin) {
+  return slot->reg >= 0 ? scratch + (size_t)slot->reg * r->step->register_bytes
+                        : resolve(r, &slot->place) + begin;
+}
+
+static void fold_tile(const run *r, char *scratch, const rg_instruction *instruction, int64_t row,
+                      int64_t rows, size_t begin) {
+  const rg_step *step = r->step;
+  const rg_reduction *reduction = &step->reduction[instruction->reduction];
+  const rg_slot *in = &step->operand[instruction->first_operand];
+  rg_fold fold = {.in = slot_at(r, scratch, in, begin),
+                  .out = resolve(r, &reduction->blocks),
+                  .lanes = scratch + reduction->lanes,
+                  .row = row,
+                  .rows = rows,
+                  .length = step->length,
+                  .inner = step->row};
+  reduction->reducer->fold[r->program->dtype][r->ctx->isa](&fold);
+}
+
+static void run_tile(run *r, char *scratch, int64_t row, int64_t rows) {
+  const rg_step *step = r->step;
+  rung_dtype dtype = r->program->dtype;
+  int64_t start = row * step->row, count = rows * step->row;
+  size_t begin = (size_t)start * rung_dtype_size(dtype);
+  load_registers(r, scratch, false, start, count);
   for (int i = 0; i < step->instructions; i++) {
     const rg_instruction *instruction = &step->instruction[i];
-    const void *in[RUNG_MAX_OPERANDS];
-    for (int j = 0; j < instruction->operands; j++) {
-      const rg_slot *slot = &step->operand[instruction->first_operand + j];
-      in[j] =
-          slot->reg >= 0 ? registers + (size_t)slot->reg * bytes : resolve(r, &slot->place) + begin;
+    if (instruction->reduction >= 0) {
+      fold_tile(r, scratch, instruction, row, rows, begin);
+      continue;
     }
-    const rg_slot *out = &instruction->out;
+    const void *in[RUNG_MAX_OPERANDS];
+    for (int j = 0; j < instruction->operands; j++)
+      in[j] = slot_at(r, scratch, &step->operand[instruction->first_operand + j], begin);
     rung_call call = {.count = count,
-                      .out = out->reg >= 0 ? registers + (size_t)out->reg * bytes
-                                           : resolve(r, &out->place) + begin,
+                      .out = slot_at(r, scratch, &instruction->out, begin),
                       .in = in,
                       .operands = instruction->operands,
                       .attr = &instruction->attr,
@@ -123,22 +151,35 @@ static void run_tile(run *r, char *registers, int64_t start, int64_t count) {
   }
 }
 
+static int64_t min64(int64_t x, int64_t y) {
+  return x < y ? x : y;
+}
+
 static void run_group(void *arg, int64_t piece, int slot) {
   run *r = arg;
   const rg_step *step = r->step;
-  char *registers = scratch_of(r, slot);
-  size_t bytes = (size_t)step->tile * rung_dtype_size(r->program->dtype);
-  int64_t tiles = (step->count + step->tile - 1) / step->tile;
-  int64_t first = tiles * piece / step->pieces, end = tiles * (piece + 1) / step->pieces;
-  for (int i = 0; i < step->loads; i++) {
-    const rg_load *load = &step->load[i];
-    if (load->rank == 0)
-      fill(r->program->dtype, registers + (size_t)load->reg * bytes, resolve(r, &load->place),
-           step->tile);
+  char *scratch = scratch_of(r, slot);
+  int64_t in_span = (step->span + step->run - 1) / step->run; /* runs */
+  int64_t runs = (step->rows + step->span - 1) / step->span * in_span;
+  load_registers(r, scratch, true, 0, min64(step->tile, step->rows) * step->row);
+  for (int64_t i = runs * piece / step->pieces; i < runs * (piece + 1) / step->pieces; i++) {
+    int64_t span = i / in_span * step->span, row = span + i % in_span * step->run;
+    int64_t end = min64(min64(row + step->run, span + step->span), step->rows);
+    for (; row < end; row += step->tile) run_tile(r, scratch, row, min64(step->tile, end - row));
   }
-  for (int64_t t = first; t < end; t++) {
-    int64_t start = t * step->tile, left = step->count - start;
-    run_tile(r, registers, start, left < step->tile ? left : step->tile);
+}
+
+/* What the parts of reductions gave becomes one. */
+static void combine_blocks(const run *r) {
+  const rg_step *step = r->step;
+  size_t row = (size_t)step->row * rung_dtype_size(r->program->dtype);
+  for (int i = 0; i < step->reductions; i++) {
+    const rg_reduction *reduction = &step->reduction[i];
+    char *blocks = resolve(r, &reduction->blocks), *out = resolve(r, &reduction->out);
+    for (int64_t o = 0; reduction->count > 1 && o < step->outer; o++)
+      reduction->reducer->combine[r->program->dtype](blocks + (size_t)(o * reduction->count) * row,
+                                                     reduction->count, step->row,
+                                                     out + (size_t)o * row);
   }
 }
 
@@ -172,6 +213,7 @@ rung_status rung_program_run(const rung_program *program, rung_context *ctx, voi
     const rg_step *step = r.step = &program->step[i];
     int slots = step->work < WORTH_THREADS ? 1 : program->slots;
     rg_parallel_slots(ctx, slots, step->pieces, step->instructions ? run_group : run_kernel, &r);
+    combine_blocks(&r);
     rung_status status = (rung_status)atomic_load(&r.status);
     if (status != RUNG_OK)
       return rg_fail(ctx, status, "%s: refused the values of its operands (an index out of range?)",

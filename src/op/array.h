@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "op/kernels.h"
+#include "op/reducer.h"
 
 /* Copies operand 0. */
 rung_status rg_copy_kernel(const rung_call *call);
@@ -48,9 +49,22 @@ rung_node rg_shift_axis_map(rung_graph *g, rung_node node, const rung_node *in, 
                             int64_t samples);
 
 /* A reduction's operand, [outer][reduced][inner], and its result's shape. */
-rg_around rg_reduced_view(const rung_call *call);
+rg_around rg_reduced_view(const rung_shape *in, const rung_attributes *attr);
 rung_status rg_reduced_shape(rung_context *ctx, int operands, const rung_shape *in,
                              const rung_attributes *attr, rung_shape *out);
+
+/* All functions of a reducer, as op/reducer.inc has made them. */
+#define RG_REDUCER(name)                                                                           \
+  {                                                                                                \
+    .fold = {{name##_portable_f32, name##_avx2_f32, name##_avx512_f32},                            \
+             {name##_portable_f64, name##_avx2_f64, name##_avx512_f64},                            \
+             {name##_portable_dd, name##_avx2_dd, name##_avx512_dd}},                              \
+    .combine = {                                                                                   \
+      name##_combine_f32,                                                                          \
+      name##_combine_f64,                                                                          \
+      name##_combine_dd                                                                            \
+    }                                                                                              \
+  }
 
 /* Applies a reduction whose attributes are the first axis and the number of adjoining axes, and
  * whose result keeps them as 1, to a set of axes. */

@@ -1,11 +1,11 @@
 /* What reductions share: sum.c, extremum.c. */
 #include "op/array.h"
 
-rg_around rg_reduced_view(const rung_call *call) {
+rg_around rg_reduced_view(const rung_shape *in, const rung_attributes *attr) {
   rg_around view = {1, 1, 1};
-  int first = (int)call->attr->i[0], last = first + (int)call->attr->i[1] - 1;
-  for (int i = 0; i < call->in_shape->rank; i++)
-    *(i < first ? &view.outer : i <= last ? &view.length : &view.inner) *= call->in_shape->dim[i];
+  int first = (int)attr->i[0], last = first + (int)attr->i[1] - 1;
+  for (int i = 0; i < in->rank; i++)
+    *(i < first ? &view.outer : i <= last ? &view.length : &view.inner) *= in->dim[i];
   return view;
 }
 
