@@ -146,7 +146,8 @@ static rung_status build_increment(rg_builder *b, bool fixed, int which, const r
   const rg_coupling *c = &b->block->kind->coupling[which];
   l->source[which] = fixed ? rung_fixed_value(b->g, state[c->source]) : state[c->source];
   l->increment[which] = b->block->kind->increment(b, which, l->source[which]);
-  if (l->increment[which] == RUNG_NONE || b->failed) return failed(b);
+  if (l->increment[which] == RUNG_NONE || state[c->target] == RUNG_NONE || b->failed)
+    return failed(b);
   rung_shape have = rung_node_shape(b->g, l->increment[which]);
   rung_shape want = rung_node_shape(b->g, state[c->target]);
   char x[RG_SHAPE_TEXT], y[RG_SHAPE_TEXT];

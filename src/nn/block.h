@@ -35,7 +35,8 @@
 typedef enum rg_begin {
   RG_BEGIN_CONSTANT, /* all `scale` */
   RG_BEGIN_NORMAL,   /* scale * normal */
-  RG_BEGIN_UNIFORM   /* uniform in (-scale, scale) */
+  RG_BEGIN_UNIFORM,  /* uniform in (-scale, scale) */
+  RG_BEGIN_ALIKE     /* scale * normal, the same numbers in each layer: smooth in time */
 } rg_begin;
 
 /* Parameters, or running statistics, of one kind: [nodes][shape], one after the other, where nodes
@@ -139,7 +140,7 @@ typedef struct rg_architecture {
 } rg_architecture;
 
 /* The architectures: a line each. */
-#define RG_ARCHITECTURES(X) X(mlp)
+#define RG_ARCHITECTURES(X) X(mlp) X(cnn) X(resnet) X(dense) X(conv)
 
 #define RG_ARCHITECTURE_DECLARE(name) extern const rg_architecture rg_architecture_##name;
 RG_ARCHITECTURES(RG_ARCHITECTURE_DECLARE)

@@ -117,6 +117,7 @@ static rung_status declare_in_graph(declaration *d, int i, rung_graph *g) {
     int64_t dims[RUNG_MAX_RANK] = {SHOWN_SAMPLES};
     for (int k = 0; k < shape.rank; k++) dims[k + 1] = shape.dim[k];
     built.in[s] = rung_input(g, "state", shape.rank + 1, dims);
+    if (built.in[s] == RUNG_NONE) return d->ctx->status;
   }
   rg_builder b;
   rg_builder_begin(&b, g, block, true);
@@ -321,6 +322,7 @@ static void begin_variable(const rung_network *n, const rg_variable *v, void *nu
   uint64_t purpose = rg_hash(RG_HASH_START, v->name, strlen(v->name));
   for (int64_t i = 0; i < v->count * v->nodes; i++) {
     double value = v->scale;
+    if (v->begin == RG_BEGIN_ALIKE) value *= rg_normal(seed, purpose, (uint64_t)(i % v->count));
     if (v->begin == RG_BEGIN_NORMAL) value *= rg_normal(seed, purpose, (uint64_t)i);
     if (v->begin == RG_BEGIN_UNIFORM) value *= 2 * rg_uniform(seed, purpose, (uint64_t)i) - 1;
     rg_store(n->dtype, numbers, v->offset + i, (rung_dd){value, 0});
