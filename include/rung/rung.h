@@ -8,6 +8,7 @@
 #include "rung/base.h"
 #include "rung/batch.h"
 #include "rung/dataset.h"
+#include "rung/evaluate.h"
 #include "rung/expression.h"
 #include "rung/fit.h"
 #include "rung/graph.h"

@@ -1,0 +1,31 @@
+/* A network's answers to the samples of a set, batch by batch. */
+#ifndef RG_ANSWERS_H
+#define RG_ANSWERS_H
+
+#include "base/base.h"
+#include "rung/evaluate.h"
+
+typedef struct rg_answers {
+  rung_context *ctx;
+  rung_network *network;
+  rung_batches *batches;
+  int64_t batch, outputs, left; /* batches that are to come */
+  bool classes;
+  void *scores;    /* [batch][outputs] in the network's arithmetic */
+  double *answer;  /* [batch][outputs] */
+  double *log_sum; /* [batch]: log sum exp of the scores */
+  double *scale;   /* what a batch divides by: [channels] */
+} rg_answers;
+
+/* Checks that set and network fit, and makes ready. Release it, also after a failure. */
+rung_status rg_answers_open(rg_answers *a, rung_context *ctx, rung_network *network,
+                            const rung_dataset *set, const rung_part *of,
+                            const rung_evaluate_options *options);
+void rg_answers_close(rg_answers *a);
+/* The next batch and the answers to it in a->answer: probabilities of classes, or values in the
+ * targets' units. *more is false, and nothing is written, behind the last. */
+rung_status rg_answers_next(rg_answers *a, rung_batch *batch, bool *more);
+/* The cross-entropy of a sample of the present batch, which does not overflow. */
+double rg_answers_loss(const rg_answers *a, int64_t index, int label);
+
+#endif
