@@ -66,6 +66,18 @@ RUNG_API rung_dataset_options rung_dataset_options_default(void);
  */
 RUNG_API rung_status rung_dataset_open(rung_context *ctx, const char *path,
                                        const rung_dataset_options *options, rung_dataset **out);
+/**
+ * A set of rows from arrays, which are copied; features, classes and targets are named by their
+ * numbers from 0.
+ * @param x [count][features], finite
+ * @param label [count], 0..classes-1 or -1 for none; NULL with `classes` 0
+ * @param value [count][targets]; NULL with `targets` 0
+ * @return RUNG_E_ARGUMENT with both classes and targets or neither; RUNG_E_DATA for a number that
+ * is not finite or a label outside
+ */
+RUNG_API rung_status rung_dataset_from_arrays(rung_context *ctx, int64_t count, int features,
+                                              const double *x, int classes, const int *label,
+                                              int targets, const double *value, rung_dataset **out);
 /** Releases a set. NULL is allowed. */
 RUNG_API void rung_dataset_destroy(rung_dataset *set);
 

@@ -59,19 +59,33 @@ static int64_t mirrored(int64_t at, int64_t n) {
   return at < n ? at : period - 1 - at;
 }
 
-static void move(const int64_t shape[3], int64_t dy, int64_t dx, bool mirror,
-                 const unsigned char *in, unsigned char *out) {
+static int64_t at_least_0(int64_t n) {
+  return n > 0 ? n : 0;
+}
+
+/* What stands at (y, x) comes from (y - dy, x - dx); zeros where that is outside. */
+static void shift(const int64_t shape[3], int64_t dy, int64_t dx, const unsigned char *in,
+                  unsigned char *out) {
+  size_t channels = (size_t)shape[2], row = (size_t)shape[1] * channels;
+  int64_t left = at_least_0(dx), right = at_least_0(-dx); /* pixels that move in and out */
+  size_t kept = (size_t)at_least_0(shape[1] - left - right) * channels;
+  for (int64_t y = 0; y < shape[0]; y++) {
+    unsigned char *to = out + (size_t)y * row;
+    memset(to, 0, row);
+    if (y - dy < 0 || y - dy >= shape[0] || kept == 0) continue;
+    memcpy(to + (size_t)left * channels, in + (size_t)(y - dy) * row + (size_t)right * channels,
+           kept);
+  }
+}
+
+/* The same of an image continued by mirror images. */
+static void crop(const int64_t shape[3], int64_t dy, int64_t dx, const unsigned char *in,
+                 unsigned char *out) {
   size_t channels = (size_t)shape[2];
   for (int64_t y = 0; y < shape[0]; y++)
     for (int64_t x = 0; x < shape[1]; x++) {
-      int64_t i = y - dy, j = x - dx;
-      bool inside = i >= 0 && j >= 0 && i < shape[0] && j < shape[1];
-      unsigned char *to = out + (size_t)(y * shape[1] + x) * channels;
-      if (mirror) i = mirrored(i, shape[0]), j = mirrored(j, shape[1]);
-      if (inside || mirror)
-        memcpy(to, in + (size_t)(i * shape[1] + j) * channels, channels);
-      else
-        memset(to, 0, channels);
+      int64_t from = mirrored(y - dy, shape[0]) * shape[1] + mirrored(x - dx, shape[1]);
+      for (size_t c = 0; c < channels; c++) *out++ = in[(size_t)from * channels + c];
     }
 }
 
@@ -95,24 +109,27 @@ const unsigned char *rg_augment_move(const rung_augment *a, const int64_t shape[
     in = buffer[turn];
     turn ^= 1;
   }
-  for (int mirror = 0; mirror < 2; mirror++) {
-    int most = mirror ? a->crop : a->shift;
-    uint64_t both = word[2 + mirror];
+  for (int k = 0; k < 2; k++) {
+    int most = k ? a->crop : a->shift;
+    uint64_t both = word[2 + k];
     if (most <= 0) continue;
-    move(shape, whole_number((uint32_t)(both >> 32), most), whole_number((uint32_t)both, most),
-         mirror, in, buffer[turn]);
+    (k ? crop : shift)(shape, whole_number((uint32_t)(both >> 32), most),
+                       whole_number((uint32_t)both, most), in, buffer[turn]);
     in = buffer[turn];
     turn ^= 1;
   }
   return in;
 }
 
+/* The sine from the cosine, with the sign of the half turn: its error of 1e-8 near 0 is no matter
+ * in noise. */
 void rg_normals(const uint64_t word[4], double out[4]) {
   for (int i = 0; i < 4; i += 2) {
     double radius = sqrt(-2 * rg_log_f64(unit_interval(word[i])));
-    double angle = 6.283185307179586477 * unit_interval(word[i + 1]);
-    out[i] = radius * rg_cos_f64(angle);
-    out[i + 1] = radius * rg_sin_f64(angle);
+    double turn = unit_interval(word[i + 1]), c = rg_cos_f64(6.283185307179586477 * turn);
+    double s = sqrt((1 - c) * (1 + c));
+    out[i] = radius * c;
+    out[i + 1] = turn < 0.5 ? radius * s : -radius * s;
   }
 }
 

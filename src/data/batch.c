@@ -217,24 +217,21 @@ static int64_t sample_at(rung_batches *b, int64_t epoch, int64_t place) {
   return b->part[b->order[place]];
 }
 
+#define LOOK_UP(type)                                                                              \
+  for (int64_t c = 0; c < channels; c++) {                                                         \
+    const type *value = (const type *)b->value + 256 * c;                                          \
+    type *to = (type *)out + first;                                                                \
+    for (int64_t i = c; i < n; i += channels) to[i] = value[pixel[i]];                             \
+  }
+
 static void look_up(const rung_batches *b, const unsigned char *pixel, int64_t first, void *out) {
   int64_t n = rung_dataset_size(b->set), channels = b->set->shape[2];
-  if (b->dtype == RUNG_F32) {
-    const float *value = b->value;
-    float *to = (float *)out + first;
-    for (int64_t i = 0; i < n; i += channels)
-      for (int64_t c = 0; c < channels; c++) to[i + c] = value[256 * c + pixel[i + c]];
-  } else if (b->dtype == RUNG_F64) {
-    const double *value = b->value;
-    double *to = (double *)out + first;
-    for (int64_t i = 0; i < n; i += channels)
-      for (int64_t c = 0; c < channels; c++) to[i + c] = value[256 * c + pixel[i + c]];
-  } else {
-    const rung_dd *value = b->value;
-    rung_dd *to = (rung_dd *)out + first;
-    for (int64_t i = 0; i < n; i += channels)
-      for (int64_t c = 0; c < channels; c++) to[i + c] = value[256 * c + pixel[i + c]];
-  }
+  if (b->dtype == RUNG_F32)
+    LOOK_UP(float)
+  else if (b->dtype == RUNG_F64)
+    LOOK_UP(double)
+  else
+    LOOK_UP(rung_dd)
 }
 
 static rung_status read_image(rung_batches *b, rung_context *ctx, const rg_slot *slot,

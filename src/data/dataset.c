@@ -356,7 +356,7 @@ static rung_status read_image(const rung_dataset *set, rung_context *ctx, int64_
   const unsigned char *pixel = NULL;
   rung_status status = rg_reader_open(set, ctx, &reader);
   if (status == RUNG_OK) status = rg_reader_pixels(&reader, ctx, sample, &pixel);
-  for (int64_t i = 0; status == RUNG_OK && i < rung_dataset_size(set); i++)
+  for (int64_t i = 0; status == RUNG_OK && pixel && i < rung_dataset_size(set); i++)
     rg_put(dtype, out, i, pixel[i] / 255.0);
   rg_reader_close(ctx, &reader);
   return status;

@@ -39,6 +39,9 @@ struct rung_dataset {
 /* Each fills an empty set; after an error the caller destroys it. */
 rung_status rg_idx_open(rung_dataset *set);
 
+/* Half the memory of the features where no number loses a bit. */
+rung_status rg_narrow(rung_dataset *set);
+
 /* Bytes that may still be allocated under the limit of the options. */
 uint64_t rg_memory_left(const rung_dataset *set);
 /* Sets the classes: those asked for, or "0".."count-1". */

@@ -366,8 +366,7 @@ static rung_status fill(reader *r) {
   return RUNG_OK;
 }
 
-/* Half the memory where no number loses a bit. */
-static rung_status narrow(rung_dataset *set) {
+rung_status rg_narrow(rung_dataset *set) {
   int64_t n = set->count * set->shape[0];
   for (int64_t i = 0; i < n; i++)
     if (!(fabs(set->wide[i]) <= 3e38) || (double)(float)set->wide[i] != set->wide[i])
@@ -463,5 +462,5 @@ rung_status rg_labelled_open(rung_dataset *set, rg_form *form) {
   rg_text_free(&r.word);
   rg_form_free(&r.form);
   RG_TRY(status);
-  return set->count ? narrow(set) : RUNG_OK;
+  return set->count ? rg_narrow(set) : RUNG_OK;
 }

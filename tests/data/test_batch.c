@@ -2,7 +2,7 @@
  * what they say. */
 #include <math.h>
 
-#include "data/images.h"
+#include "data/made_images.h"
 #include "fail_alloc.h"
 #include "rung/batch.h"
 

@@ -1,7 +1,7 @@
 /* Folders and tars of images, CIFAR-10 batches: pixels as they were written, every complaint. */
 #include <math.h>
 
-#include "data/images.h"
+#include "data/made_images.h"
 #include "fail_alloc.h"
 #include "rung/dataset.h"
 

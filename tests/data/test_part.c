@@ -2,7 +2,7 @@
  * normalisation against plain formulas. */
 #include <math.h>
 
-#include "data/files.h"
+#include "data/made.h"
 #include "fail_alloc.h"
 #include "rung/dataset.h"
 

@@ -1,6 +1,6 @@
 /* Files that the tests of samples make: a folder of their own, removed with all in it. */
-#ifndef RG_TEST_FILES_H
-#define RG_TEST_FILES_H
+#ifndef RG_TEST_MADE_H
+#define RG_TEST_MADE_H
 
 #include <stdio.h>
 #include <sys/stat.h>

@@ -1,11 +1,11 @@
 /* Images and archives that the tests of samples make: PNG, JPEG and tar files in memory. */
-#ifndef RG_TEST_IMAGES_H
-#define RG_TEST_IMAGES_H
+#ifndef RG_TEST_MADE_IMAGES_H
+#define RG_TEST_MADE_IMAGES_H
 
 #include <png.h>
 #include <turbojpeg.h>
 
-#include "data/files.h"
+#include "data/made.h"
 
 typedef struct blob {
   unsigned char data[1 << 17];
