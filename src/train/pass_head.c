@@ -18,19 +18,13 @@ typedef struct maker {
 
 /* ---- the loss ---- */
 
-/* -log softmax, taken at the label and smoothed: sum over k of q_k (lse - z_k), where
- * q = (1 - smoothing) at the label + smoothing / classes. Its derivative is softmax - q. */
-static void cross_entropy(maker *m, rung_node *value, rung_node *slope) {
+static rung_status cross_entropy(maker *m, rung_node *value, rung_node *slope) {
   rung_graph *g = m->g;
-  double n = (double)m->network->outputs, smoothing = m->options->smoothing;
-  int64_t batch = m->options->batch;
-  rung_node label = rung_reshape(g, m->target, 2, (int64_t[]){batch, 1});
-  rung_node q = rung_mul(g, rung_equal(g, label, m->classes), rung_constant(g, 1 - smoothing));
-  if (smoothing > 0) q = rung_add(g, q, rung_constant(g, smoothing / n));
-  rung_node z = rung_sub(g, m->scores, rung_reduce_max(g, m->scores, 2, 1));
-  rung_node e = rung_exp(g, z), sum = rung_sum(g, e, 2, 1);
-  *value = rung_sum(g, rung_mul(g, q, rung_sub(g, rung_log(g, sum), z)), 2, 0);
-  *slope = rung_sub(g, rung_div(g, e, sum), q);
+  *value = rung_cross_entropies(g, m->scores, m->target, m->options->smoothing);
+  if (*value == RUNG_NONE) return m->ctx->status;
+  rung_shape shape = rung_node_shape(g, *value);
+  rung_node one = rung_broadcast(g, rung_constant(g, 1), shape.rank, shape.dim);
+  return rg_gradients(g, 1, value, &one, 1, &m->scores, slope);
 }
 
 /* The mean over outputs of d^2, or of Huber's d^2 / 2 up to delta and delta (|d| - delta / 2)
@@ -53,16 +47,17 @@ static void distance(maker *m, rung_node *value, rung_node *slope) {
 }
 
 /* The weighted mean of the samples' losses, and its derivative by the scores. */
-static void loss_nodes(maker *m) {
+static rung_status loss_nodes(maker *m) {
   rung_graph *g = m->g;
   rung_node value, slope;
   if (m->options->loss == RUNG_CROSS_ENTROPY)
-    cross_entropy(m, &value, &slope);
+    RG_TRY(cross_entropy(m, &value, &slope));
   else
     distance(m, &value, &slope);
   rung_node share = rung_div(g, m->weight, rung_sum(g, m->weight, 1, 1));
   m->loss = rung_sum(g, rung_mul(g, value, share), 1, 0);
   m->slope = rung_mul(g, slope, rung_reshape(g, share, 2, (int64_t[]){m->options->batch, 1}));
+  return m->slope == RUNG_NONE ? m->ctx->status : RUNG_OK;
 }
 
 /* ---- the program ---- */
@@ -88,7 +83,7 @@ static rung_status forward(maker *m) {
     memcpy(at, m->part[i].built.out, sizeof at);
   }
   m->scores = at[0];
-  loss_nodes(m);
+  RG_TRY(loss_nodes(m));
   return rg_node_list_add(&m->output, 2, (rung_node[]){m->loss, m->scores});
 }
 

@@ -285,6 +285,120 @@ static void reversal_gives_the_gradient(void **state) {
     }
 }
 
+/* The same fixed-point network, stored or run backwards: every bit of the gradient agrees. */
+static void exact_reversal_gives_the_bits_of_storing(void **state) {
+  rung_context *ctx = *state;
+  rung_set_threads(ctx, 1);
+  const rg_block_kind *kinds[] = {&chain_verlet_kind, &chain_leap_kind};
+  for (int i = 0; i < 16; i++) {
+    chain_plan plan = plan_of(kinds[i & 1], i & 8 ? RUNG_F64 : RUNG_F32);
+    int64_t statistics;
+    plan.layers = 60;
+    plan.fixed = true;
+    plan.norm = i & 2 ? "batch" : "none";
+    plan.nodes = i & 4 ? 5 : 0;
+    size_t size = rung_dtype_size(plan.dtype);
+    size_t parameters = (size_t)parameters_of(ctx, &plan, &statistics);
+    rg_pass_options options = options_of(RUNG_STORE, RUNG_CROSS_ENTROPY);
+    outcome all = run_with(ctx, &plan, &options);
+    options.activations = RUNG_REVERSE_EXACT;
+    outcome o = run_with(ctx, &plan, &options);
+    assert_int_equal(all.status, RUNG_OK);
+    assert_int_equal(o.status, RUNG_OK);
+    assert_true(o.drift == 0);
+    assert_true(o.loss == all.loss);
+    assert_memory_equal(o.gradient, all.gradient, parameters * size);
+    assert_memory_equal(o.running, all.running, (size_t)statistics * size);
+    options.activations = RUNG_RECOMPUTE;
+    outcome again = run_with(ctx, &plan, &options);
+    assert_memory_equal(again.gradient, all.gradient, parameters * size);
+    free_outcome(ctx, &again);
+    free_outcome(ctx, &o);
+    free_outcome(ctx, &all);
+  }
+}
+
+/* The depth of which nobody believes it. */
+static void sixteen_thousand_layers_are_reversed_to_the_bit(void **state) {
+  rung_context *ctx = *state;
+  rung_set_threads(ctx, 1);
+  chain_plan plan = plan_of(&chain_verlet_kind, RUNG_F32);
+  int64_t statistics;
+  plan.layers = 16384;
+  plan.step = 40.0 / 16384;
+  plan.fixed = true;
+  size_t parameters = (size_t)parameters_of(ctx, &plan, &statistics);
+  rg_pass_options options = options_of(RUNG_STORE, RUNG_CROSS_ENTROPY);
+  outcome all = run_with(ctx, &plan, &options);
+  options.activations = RUNG_REVERSE_EXACT;
+  outcome o = run_with(ctx, &plan, &options);
+  assert_int_equal(all.status, RUNG_OK);
+  assert_int_equal(o.status, RUNG_OK);
+  assert_true(o.drift == 0);
+  assert_true(o.loss == all.loss && isfinite(o.loss));
+  assert_memory_equal(o.gradient, all.gradient, parameters * sizeof(float));
+  assert_true(o.plan.state_bytes < all.plan.state_bytes / 1000);
+  free_outcome(ctx, &o);
+  free_outcome(ctx, &all);
+}
+
+static void what_cannot_be_is_refused(void **state) {
+  rung_context *ctx = *state;
+  rung_network *n;
+  rg_pass *pass;
+  rg_pass_result result;
+  chain_plan plan = plan_of(&chain_verlet_kind, RUNG_F32);
+  rg_pass_options options = options_of(RUNG_REVERSE_EXACT, RUNG_CROSS_ENTROPY);
+  assert_ok(ctx, chain_make(ctx, &plan, &n));
+  assert_error(ctx, rg_pass_create(n, ctx, &options, &pass), RUNG_E_ARGUMENT, "model.state: fixed");
+  options.activations = RUNG_STORE;
+  options.batch = 0;
+  assert_error(ctx, rg_pass_create(n, ctx, &options, &pass), RUNG_E_ARGUMENT, "batch");
+  options.batch = BATCH;
+  assert_ok(ctx, rg_pass_create(n, ctx, &options, &pass));
+  data d = make_data(ctx, RUNG_F32, RUNG_CROSS_ENTROPY);
+  rg_pass_batch batch = batch_of(&d);
+  ((float *)d.target)[4] = 3;
+  assert_error(ctx, rg_pass_run(pass, &batch, &result), RUNG_E_DATA, "sample 4");
+  ((float *)d.target)[4] = NAN;
+  assert_error(ctx, rg_pass_run(pass, &batch, &result), RUNG_E_DATA, "sample 4");
+  rg_pass_destroy(pass);
+  rung_network_destroy(n);
+  plan = plan_of(&chain_residual_kind, RUNG_F32);
+  options.activations = RUNG_REVERSE;
+  assert_ok(ctx, chain_make(ctx, &plan, &n));
+  assert_error(ctx, rg_pass_create(n, ctx, &options, &pass), RUNG_E_ARGUMENT,
+               "no reversible stage");
+  rung_network_destroy(n);
+  free_data(ctx, &d);
+}
+
+static rung_status plan_and_run(rung_context *ctx, void *arg) {
+  chain_plan plan = plan_of(&chain_verlet_kind, RUNG_F32);
+  rg_pass_options options = options_of(*(rung_activations *)arg, RUNG_CROSS_ENTROPY);
+  static float x[BATCH * FEATURES], target[BATCH];
+  rg_pass_batch batch = {.x = x, .target = target};
+  rg_pass_result result;
+  rung_network *n;
+  rg_pass *pass;
+  plan.norm = "batch";
+  plan.nodes = 3;
+  RG_TRY(chain_make(ctx, &plan, &n));
+  rung_status status = rg_pass_create(n, ctx, &options, &pass);
+  if (status == RUNG_OK) {
+    status = rg_pass_run(pass, &batch, &result);
+    rg_pass_destroy(pass);
+  }
+  rung_network_destroy(n);
+  return status;
+}
+
+static void every_allocation_may_fail(void **state) {
+  (void)state;
+  for (rung_activations a = RUNG_STORE; a <= RUNG_REVERSE; a++)
+    assert_true(fail_each_allocation(plan_and_run, &a, (fail_options){.most = 150}) > 150);
+}
+
 /* Past the bound: an error that says where and what would help, and statistics as before. */
 static void drift_past_the_bound_is_an_error(void **state) {
   rung_context *ctx = *state;
@@ -360,6 +474,10 @@ int main(void) {
       TEST(reversal_gives_the_gradient),
       TEST(drift_past_the_bound_is_an_error),
       TEST(reversal_takes_the_memory_of_few_layers),
+      TEST(exact_reversal_gives_the_bits_of_storing),
+      TEST(sixteen_thousand_layers_are_reversed_to_the_bit),
+      TEST(what_cannot_be_is_refused),
+      TEST(every_allocation_may_fail),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
