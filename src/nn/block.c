@@ -72,8 +72,7 @@ static rung_node ask_unchecked(rg_builder *b, const char *name, int rank, const 
  * asked for: shapes that come of absent nodes would only hide it. */
 static rung_node ask(rg_builder *b, const char *name, int rank, const int64_t *dims,
                      const rg_asked *like) {
-  rung_node node =
-      b->ctx->status == RUNG_OK ? ask_unchecked(b, name, rank, dims, like) : RUNG_NONE;
+  rung_node node = b->ctx->status == RUNG_OK ? ask_unchecked(b, name, rank, dims, like) : RUNG_NONE;
   if (node == RUNG_NONE) b->failed = true;
   return node;
 }

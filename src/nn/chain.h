@@ -93,8 +93,8 @@ typedef enum rg_program_kind {
 /* Where a state (or its cotangent) is found that goes out of a program. */
 typedef struct rg_route {
   int output; /* its number among the outputs; -1: it is the state `from` as that went in */
-  int from;   /* the state on the way in whose place it takes. Reversible blocks: the output may be
-                 the same array as that input */
+  int from;   /* the state on the way in whose place it takes; of programs that are `in_place` the
+                 output may be the same array as that input */
 } rg_route;
 
 typedef struct rg_block_program {
@@ -107,6 +107,7 @@ typedef struct rg_block_program {
   int kept;               /* arrays that RG_FORWARD_KEEP keeps beside the states */
   rung_shape *kept_shape; /* [kept] */
   bool random;            /* the key is read */
+  bool in_place;          /* reversible blocks, but for RG_FORWARD_KEEP and RG_TANGENT */
 } rg_block_program;
 
 /* Compiles a program of block `block` for `samples` samples. Cotangents of states in fixed point

@@ -262,10 +262,37 @@ static rung_status make_nodes(maker *m) {
   }
 }
 
+/* Pairs of outputs and inputs that may be one array: states that go out, or cotangents. Returns how
+ * many. */
+static int list_shared(const maker *m, int (*share)[2]) {
+  const rg_block *block = block_of(m);
+  bool backward = m->kind == RG_BACKWARD || m->kind == RG_BACKWARD_KEPT || m->kind == RG_REVERSE;
+  int count = 0, cotangents = block->states_in;
+  if (m->kind == RG_BACKWARD_KEPT) cotangents += block->states_out + m->out->kept;
+  if (!m->out->in_place) return 0;
+  for (int s = 0; s < RG_MOST_STATES; s++) {
+    const rg_route *state = &m->out->state[s], *cotangent = &m->out->cotangent[s];
+    if (state->output >= 0) {
+      share[count][0] = state->output;
+      share[count++][1] = state->from;
+    }
+    if (backward && cotangent->output >= 0) {
+      share[count][0] = cotangent->output;
+      share[count++][1] = cotangents + cotangent->from;
+    }
+  }
+  return count;
+}
+
 static rung_status make(maker *m) {
+  int share[2 * RG_MOST_STATES][2];
   RG_TRY(make_nodes(m));
+  m->out->in_place =
+      rg_is_reversible(block_of(m)) && m->kind != RG_FORWARD_KEEP && m->kind != RG_TANGENT;
   rung_compile_options options = rung_compile_options_default();
   options.dtype = m->network->dtype;
+  options.shared = list_shared(m, share);
+  options.share = (const int(*)[2])share;
   m->out->inputs = m->input.count;
   m->out->outputs = m->output.count;
   return rung_compile(m->g, &options, m->input.count, m->input.node, m->output.count,

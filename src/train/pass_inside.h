@@ -67,9 +67,9 @@ struct rg_pass {
   char *segment_area; /* that of the span that is computed again */
   char *snapshot;     /* [snapshots] */
   size_t snapshot_bytes;
-  char *pool; /* [2][slots] states on their way, and cotangents */
+  char *pool, *state_pool; /* [slots]: cotangents on their way, and states */
   size_t slot_bytes;
-  int slots;
+  int slots, state_slots;
   rg_pass_seen seen;
 
   /* Of the last batch. */
@@ -110,10 +110,12 @@ size_t rg_pass_lay_memory(rg_pass *pass, char *memory);
 
 /* pass_run.c */
 rung_status rg_pass_run_head(rg_pass *pass, void **cotangent);
-/* Arrays of a pool (pass->pool or rg_pass_state_pool()) that are none of the `busy`. */
+/* Arrays of a pool that are none of the `busy`. */
 void rg_pass_free_slots(const rg_pass *pass, char *pool, int count, void *const *busy, int busies,
                         void **out);
-char *rg_pass_state_pool(const rg_pass *pass);
+/* Is the span within a block whose states are updated in place? Then they lie, on their way, where
+ * the span's end is kept. */
+bool rg_pass_is_in_place(const rg_pass *pass, const rg_span *span);
 
 /* pass_recurse.c: the whole of a chain that is one recursive span, with the head; `cotangent` gets
  * that of the states before it. */

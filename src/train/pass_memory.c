@@ -17,6 +17,12 @@ size_t rg_pass_kept_bytes(const rg_pass *pass, int block) {
   return bytes;
 }
 
+bool rg_pass_is_in_place(const rg_pass *pass, const rg_span *span) {
+  int block = rg_pass_block_of(pass, span->first);
+  return span->kind != RG_SPAN_RECURSE && rg_is_reversible(&pass->network->blocks.list[block]) &&
+         pass->first[block + 1] >= span->end;
+}
+
 /* Bytes of the states that a layer of the block makes anew. */
 static size_t made_bytes(const rg_pass *pass, int block) {
   const rg_block_program *p = &pass->program[block][RG_FORWARD_KEEP];
@@ -144,22 +150,47 @@ static void lay_recursion(rg_pass *pass, bump *b) {
   pass->snapshot = take(b, (size_t)pass->snapshots * pass->snapshot_bytes);
 }
 
-/* Two sets of arrays, of which one holds what goes in and the other what comes out. */
-static void lay_pool(rg_pass *pass, bump *b) {
+static int at_least(int a, int b) {
+  return a > b ? a : b;
+}
+
+/* Arrays for cotangents: what goes into a layer and, unless it is updated in place, what comes out.
+ */
+static int cotangent_slots(const rg_pass *pass) {
   const rung_network *n = pass->network;
-  bool moves = false;
-  pass->slots = 0;
+  int slots = n->blocks.list[pass->head.first].states_in;
+  for (int i = 0; i < pass->head.first; i++) {
+    const rg_block *b = &n->blocks.list[i];
+    slots = at_least(slots, b->states_out + (rg_is_reversible(b) ? 0 : b->states_in));
+  }
+  return slots;
+}
+
+static int state_slots(const rg_pass *pass) {
+  const rung_network *n = pass->network;
+  int slots = 0;
+  for (int k = 0; k < pass->spans; k++) {
+    const rg_span *span = &pass->span[k];
+    if (span->kind == RG_SPAN_KEEP || rg_pass_is_in_place(pass, span)) continue;
+    for (int i = rg_pass_block_of(pass, span->first); pass->first[i] < span->end; i++)
+      slots = at_least(slots, n->blocks.list[i].states_in + n->blocks.list[i].states_out);
+  }
+  return slots;
+}
+
+static void lay_pools(rg_pass *pass, bump *b) {
+  const rung_network *n = pass->network;
+  pass->slots = pass->state_slots = 0;
   pass->slot_bytes = 0;
   if (!pass->layers) return;
-  for (int k = 0; k < pass->spans; k++) moves = moves || pass->span[k].kind != RG_SPAN_KEEP;
-  for (int i = 0; i <= pass->head.first; i++) {
-    int states = n->blocks.list[i].states_in;
-    if (2 * states > pass->slots) pass->slots = 2 * states;
-    for (int s = 0; s < states && i > 0; s++)
+  for (int i = 1; i <= pass->head.first; i++)
+    for (int s = 0; s < n->blocks.list[i].states_in; s++)
       if (rg_pass_state_bytes(pass, i, s) > pass->slot_bytes)
         pass->slot_bytes = rg_pass_state_bytes(pass, i, s);
-  }
-  pass->pool = take(b, (size_t)pass->slots * pass->slot_bytes * (moves ? 2 : 1));
+  pass->slots = cotangent_slots(pass);
+  pass->state_slots = state_slots(pass);
+  pass->pool = take(b, (size_t)pass->slots * pass->slot_bytes);
+  pass->state_pool = take(b, (size_t)pass->state_slots * pass->slot_bytes);
 }
 
 size_t rg_pass_lay_memory(rg_pass *pass, char *memory) {
@@ -174,7 +205,7 @@ size_t rg_pass_lay_memory(rg_pass *pass, char *memory) {
   lay_beginnings(pass, &b);
   lay_kept(pass, &b);
   lay_recursion(pass, &b);
-  lay_pool(pass, &b);
+  lay_pools(pass, &b);
   pass->plan.state_bytes = b.used - before;
   return b.used;
 }

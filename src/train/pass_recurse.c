@@ -50,7 +50,7 @@ static rung_status advance(rg_pass *pass, int64_t from, int64_t to, void *const 
   for (int64_t layer = from; layer < to; layer++) {
     int block = rg_pass_block_of(pass, layer);
     const rg_block *b = &pass->network->blocks.list[block];
-    rg_pass_free_slots(pass, rg_pass_state_pool(pass), b->states_out, at, b->states_in, next);
+    rg_pass_free_slots(pass, pass->state_pool, b->states_out, at, b->states_in, next);
     RG_TRY(rg_pass_layer_forward(pass, RG_FORWARD, layer, at, next, NULL, again));
     memcpy(at, next, sizeof next);
   }
@@ -66,13 +66,17 @@ static rung_status leaf(recursion *r, int64_t layer, void *const *at, bool again
   rg_stored stored = {.kept = pass->segment_area};
   void *behind[RG_MOST_STATES], *before[RG_MOST_STATES];
   memcpy(stored.state, at, sizeof stored.state);
-  rg_pass_free_slots(pass, rg_pass_state_pool(pass), b->states_out, at, b->states_in, behind);
+  rg_pass_free_slots(pass, pass->state_pool, b->states_out, at, b->states_in, behind);
   if (last) memcpy(behind, pass->begin[1], sizeof behind);
   RG_TRY(rg_pass_layer_forward(pass, RG_FORWARD_KEEP, layer, at, behind, stored.kept, again));
   for (int s = 0; last && s < b->states_out; s++)
     if (behind[s] != pass->begin[1][s]) copy(pass, block + 1, s, pass->begin[1][s], behind[s]);
   if (last) RG_TRY(rg_pass_run_head(pass, r->cotangent));
-  rg_pass_free_slots(pass, pass->pool, b->states_in, r->cotangent, b->states_out, before);
+  if (rg_is_reversible(b)) /* updated in place */
+    for (int s = 0; s < 2; s++)
+      before[s] = r->cotangent[pass->program[block][RG_BACKWARD_KEPT].cotangent[s].from];
+  else
+    rg_pass_free_slots(pass, pass->pool, b->states_in, r->cotangent, b->states_out, before);
   RG_TRY(rg_pass_layer_backward(pass, layer, &stored, behind, r->cotangent, before));
   memcpy(r->cotangent, before, sizeof before);
   return RUNG_OK;

@@ -24,8 +24,21 @@ void rg_pass_free_slots(const rg_pass *pass, char *pool, int count, void *const 
   }
 }
 
-char *rg_pass_state_pool(const rg_pass *pass) {
-  return pass->pool + (size_t)pass->slots * pass->slot_bytes;
+/* Where the states (or cotangents) of `route` that change are to lie: where they were if that is
+ * allowed, else in the pool. */
+static void choose_places(const rg_pass *pass, bool in_place, int count, const rg_route *route,
+                          char *pool, int count_in, void *const *in, void **out) {
+  void *busy[2 * RG_MOST_STATES];
+  int busies = count_in;
+  memcpy(busy, in, (size_t)count_in * sizeof *in);
+  for (int s = 0; s < count; s++) {
+    if (route[s].output < 0) continue;
+    if (in_place)
+      out[s] = in[route[s].from];
+    else
+      rg_pass_free_slots(pass, pool, 1, busy, busies, &out[s]);
+    busy[busies++] = out[s];
+  }
 }
 
 static void copy_state(const rg_pass *pass, int block, int s, void *to, const void *from) {
@@ -60,7 +73,7 @@ static rung_status keep_span(rg_pass *pass, int k, rg_stored *stored, char *area
   return RUNG_OK;
 }
 
-/* Through a span, keeping nothing but its end. */
+/* Through a span of plain blocks, keeping nothing but its end. */
 static rung_status cross_span(rg_pass *pass, int k) {
   const rg_span *span = &pass->span[k];
   void *at[RG_MOST_STATES], *next[RG_MOST_STATES];
@@ -69,14 +82,49 @@ static rung_status cross_span(rg_pass *pass, int k) {
     int block = rg_pass_block_of(pass, layer),
         states = pass->network->blocks.list[block].states_out;
     bool last = layer == span->end - 1;
-    rg_pass_free_slots(pass, rg_pass_state_pool(pass), states, at, states_before(pass, block),
-                       next);
-    if (last) memcpy(next, pass->begin[k + 1], sizeof next);
+    if (last)
+      memcpy(next, pass->begin[k + 1], sizeof next);
+    else
+      choose_places(pass, false, states, pass->program[block][RG_FORWARD].state, pass->state_pool,
+                    states_before(pass, block), at, next);
     RG_TRY(rg_pass_layer_forward(pass, RG_FORWARD, layer, at, next, NULL, false));
     for (int s = 0; last && s < states; s++)
       copy_state(pass, block + 1, s, pass->begin[k + 1][s], next[s]);
     memcpy(at, next, sizeof at);
   }
+  return RUNG_OK;
+}
+
+/* Where state s goes that takes the place of `was`: there, unless it is of the span's beginning. */
+static void *place_in_span(const rg_pass *pass, int k, void *was, void *const *at) {
+  void *const *first = pass->begin[k], *const *own = pass->begin[k + 1];
+  if (was != first[0] && was != first[1]) return was;
+  return own[0] != at[0] && own[0] != at[1] ? own[0] : own[1];
+}
+
+/* Through a span of a reversible block: the states move in the arrays of its end. */
+static rung_status cross_in_place(rg_pass *pass, int k) {
+  const rg_span *span = &pass->span[k];
+  int block = rg_pass_block_of(pass, span->first);
+  const rg_route *route = pass->program[block][RG_FORWARD].state;
+  void *at[RG_MOST_STATES], *next[RG_MOST_STATES];
+  memcpy(at, pass->begin[k], sizeof at);
+  for (int64_t layer = span->first; layer < span->end; layer++) {
+    for (int s = 0; s < 2; s++) {
+      if (route[s].output < 0) continue;
+      next[s] = place_in_span(pass, k, at[route[s].from], at);
+      if (s == 1 && route[0].output >= 0 && next[1] == next[0]) /* both leave the beginning */
+        next[1] = next[0] == pass->begin[k + 1][0] ? pass->begin[k + 1][1] : pass->begin[k + 1][0];
+    }
+    RG_TRY(rg_pass_layer_forward(pass, RG_FORWARD, layer, at, next, NULL, false));
+    memcpy(at, next, sizeof at);
+  }
+  for (int s = 0; s < 2; s++) { /* one layer may leave a state where it was */
+    void *own = place_in_span(pass, k, at[s], at);
+    copy_state(pass, block, s, own, at[s]);
+    at[s] = own;
+  }
+  memcpy(pass->begin[k + 1], at, sizeof at);
   return RUNG_OK;
 }
 
@@ -96,7 +144,7 @@ static rung_status forward(rg_pass *pass) {
   for (int k = 0; k < pass->spans; k++) {
     const rg_span *span = &pass->span[k];
     if (!is_kept(pass, k)) {
-      RG_TRY(cross_span(pass, k));
+      RG_TRY(rg_pass_is_in_place(pass, span) ? cross_in_place(pass, k) : cross_span(pass, k));
       continue;
     }
     bool keep = span->kind == RG_SPAN_KEEP;
@@ -163,8 +211,9 @@ static rung_status return_kept(rg_pass *pass, int k, const rg_stored *stored, vo
     int block = rg_pass_block_of(pass, layer);
     const rg_stored *here = &stored[layer - span->first];
     void *const *behind = layer == span->end - 1 ? pass->begin[k + 1] : here[1].state;
-    rg_pass_free_slots(pass, pass->pool, states_before(pass, block), cotangent,
-                       pass->network->blocks.list[block].states_out, before);
+    const rg_block_program *p = &pass->program[block][RG_BACKWARD_KEPT];
+    choose_places(pass, p->in_place, states_before(pass, block), p->cotangent, pass->pool,
+                  pass->network->blocks.list[block].states_out, cotangent, before);
     RG_TRY(rg_pass_layer_backward(pass, layer, here, behind, cotangent, before));
     memcpy(cotangent, before, sizeof before);
   }
@@ -225,11 +274,12 @@ static rung_status measure_drift(rg_pass *pass, int k, void *const *recovered, d
 /* Back through a reversible span from its end, which is run over. */
 static rung_status return_reversed(rg_pass *pass, int k, void **cotangent, double *drift) {
   const rg_span *span = &pass->span[k];
+  const rg_block_program *p = &pass->program[rg_pass_block_of(pass, span->first)][RG_REVERSE];
   void *at[RG_MOST_STATES], *state[RG_MOST_STATES], *before[RG_MOST_STATES];
   memcpy(at, pass->begin[k + 1], sizeof at);
   for (int64_t layer = span->end - 1; layer >= span->first; layer--) {
-    rg_pass_free_slots(pass, rg_pass_state_pool(pass), 2, at, 2, state);
-    rg_pass_free_slots(pass, pass->pool, 2, cotangent, 2, before);
+    choose_places(pass, true, 2, p->state, NULL, 2, at, state);
+    choose_places(pass, true, 2, p->cotangent, NULL, 2, cotangent, before);
     RG_TRY(rg_pass_layer_reverse(pass, layer, at, cotangent, state, before));
     memcpy(at, state, sizeof at);
     memcpy(cotangent, before, sizeof before);
