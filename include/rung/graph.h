@@ -247,6 +247,33 @@ RUNG_API rung_node rung_huber(rung_graph *g, rung_node prediction, rung_node tar
                               rung_node weight, double delta);
 /** @} */
 
+/** @name Normalisation
+ * Of images [N, H, W, C] or features [N, F]; channels and features lie on the last axis.
+ * @{ */
+/** Mean and (biased) variance over `count` adjoining axes from `first`; they stay as dimensions
+ * of 1. Nothing cancels: sums of squares are about the means of blocks, joined by Chan's formula.
+ * The array has at most RUNG_MAX_RANK - 1 dimensions. */
+RUNG_API rung_status rung_moments(rung_graph *g, rung_node a, int first, int count, rung_node *mean,
+                                  rung_node *variance);
+/** Over which elements mean and variance are taken. */
+typedef enum rung_norm {
+  RUNG_NORM_BATCH = 0,   /**< Samples and pixels, for each channel: statistics [C]. */
+  RUNG_NORM_LAYER = 1,   /**< Pixels and channels, for each sample: [N]. */
+  RUNG_NORM_GROUP = 2,   /**< Pixels and each of `groups` equal runs of channels: [N, groups]. */
+  RUNG_NORM_INSTANCE = 3 /**< Pixels, for each sample and channel: [N, C]. Images only. */
+} rung_norm;
+/** (x - mean) / sqrt(variance + epsilon) * gain + shift, of x's shape. Derivatives go through mean
+ * and variance too. @param epsilon above 0
+ * @param gain,shift [C], or RUNG_NONE for 1 and 0
+ * @param mean,variance get the statistics; may be NULL */
+RUNG_API rung_node rung_normalize(rung_graph *g, rung_node x, rung_norm kind, int64_t groups,
+                                  double epsilon, rung_node gain, rung_node shift, rung_node *mean,
+                                  rung_node *variance);
+/** The same with statistics [C] that are given, such as running ones. */
+RUNG_API rung_node rung_normalize_by(rung_graph *g, rung_node x, rung_node mean, rung_node variance,
+                                     double epsilon, rung_node gain, rung_node shift);
+/** @} */
+
 /** @name Derivatives
  * Derivatives are nodes of the same graph, so they can be differentiated again. These functions
  * forget the context's earlier error; what `out` holds after a failure means nothing. Statuses
