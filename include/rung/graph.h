@@ -174,6 +174,20 @@ RUNG_API rung_node rung_conv2d_transpose(rung_graph *g, rung_node y, rung_node w
 RUNG_API rung_node rung_conv2d_weights(rung_graph *g, rung_node x, rung_node y,
                                        const rung_conv *settings, int64_t kernel_height,
                                        int64_t kernel_width);
+/** How windows of pooling lie over an image. */
+typedef struct rung_pool {
+  int64_t window[2];  /**< Height and width. */
+  int64_t stride[2];  /**< Down and across, at least 1. */
+  int64_t padding[4]; /**< Top, left, bottom, right; each smaller than the window. */
+} rung_pool;
+
+/** The mean of each window of images [N, H, W, C]: [N, OH, OW, C] with
+ * OH = (H + top + bottom - window) / stride + 1, rounded down, and without windows that lie behind
+ * the image altogether; OW likewise. Only pixels within the image count: padding is nothing, not 0.
+ * The mean of the whole image is rung_mean() over axes 1 and 2. */
+RUNG_API rung_node rung_average_pool2d(rung_graph *g, rung_node a, const rung_pool *settings);
+/** Likewise the largest, NaN where there is one. The derivative goes to the first of equal ones. */
+RUNG_API rung_node rung_max_pool2d(rung_graph *g, rung_node a, const rung_pool *settings);
 /** The sum over the axes whose bits are set in `axes` (bit 0 is axis 0); they stay as dimensions of
  * 1 where `keep` is not 0, else they go. The order of summation is a fixed tree, which depends on
  * the shape alone. */

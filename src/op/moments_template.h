@@ -116,9 +116,8 @@ static inline rung_status R(moments_body)(const rung_call *call) {
   const REAL *chunk = call->in[1];
   REAL *mean = call->out, *m2 = mean + width, count = R(rg_from_double)((double)k.length);
   memcpy(mean, chunk, (size_t)(2 * width) * sizeof *mean);
-  for (int64_t c = 1; c < k.chunks; have += chunk_rows(&k, c++))
-    R(join)
-    (have, mean, m2, chunk_rows(&k, c), chunk + 2 * c * width, chunk + (2 * c + 1) * width, width);
+  for (int64_t c = 1; c < k.chunks; have += chunk_rows(&k, c++)) R(join)
+  (have, mean, m2, chunk_rows(&k, c), chunk + 2 * c * width, chunk + (2 * c + 1) * width, width);
   for (int64_t j = 0; j < width; j++) m2[j] = R(rg_div)(m2[j], count);
   return RUNG_OK;
 }

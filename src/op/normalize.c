@@ -30,46 +30,53 @@ static rung_status join_channels(rung_graph *g, const layout *l, int64_t groups,
                                  rung_node *variance) {
   rung_node m = reshape3(g, *mean, l->samples, groups, l->channels / groups);
   rung_node v = reshape3(g, *variance, l->samples, groups, l->channels / groups);
-  rung_node m2, between;
-  RG_TRY(rung_moments(g, m, 2, 1, &m2, &between));
-  *mean = m2;
+  rung_node between;
+  RG_TRY(rung_moments(g, m, 2, 1, mean, &between));
   *variance = rung_add(g, rung_mean(g, v, 1u << 2, 1), between);
   return *variance == RUNG_NONE ? g->ctx->status : RUNG_OK;
 }
 
-/* Mean and variance as [1, 1, C], [N, 1, 1] or [N, 1, C]; of several groups as [N, groups, 1]. */
+/* Mean and variance, [C], [N], [N, groups] or [N, C] but for dimensions of 1. x is not reshaped
+ * where it can be helped: ops of one shape are fused. */
 static rung_status statistics(rung_graph *g, rung_node x, rung_norm kind, int64_t groups,
                               const layout *l, rung_node *mean, rung_node *variance) {
-  if (kind == RUNG_NORM_BATCH)
-    return rung_moments(g, reshape3(g, x, 1, l->samples * l->places, l->channels), 1, 1, mean,
-                        variance);
-  if (groups == 1)
-    return rung_moments(g, reshape3(g, x, l->samples, l->places * l->channels, 1), 1, 1, mean,
-                        variance);
-  if (l->places == 1)
+  int rank = rung_node_shape(g, x).rank;
+  if (kind == RUNG_NORM_BATCH) return rung_moments(g, x, 0, rank - 1, mean, variance);
+  if (groups == 1) return rung_moments(g, x, 1, rank - 1, mean, variance);
+  if (rank == 2)
     return rung_moments(g, reshape3(g, x, l->samples, groups, l->channels / groups), 2, 1, mean,
                         variance);
-  RG_TRY(rung_moments(g, reshape3(g, x, l->samples, l->places, l->channels), 1, 1, mean, variance));
+  RG_TRY(rung_moments(g, x, 1, 2, mean, variance));
   return groups == l->channels ? RUNG_OK : join_channels(g, l, groups, mean, variance);
 }
 
-/* [N, groups, 1] for each channel: [N, 1, C]. */
+/* [N, groups] for each channel: [N, C]. */
 static rung_node spread(rung_graph *g, rung_node a, const layout *l, int64_t groups) {
-  rung_node wide = rung_broadcast(g, a, 3, (int64_t[]){l->samples, groups, l->channels / groups});
-  return reshape3(g, wide, l->samples, 1, l->channels);
+  rung_node wide = rung_broadcast(g, reshape3(g, a, l->samples, groups, 1), 3,
+                                  (int64_t[]){l->samples, groups, l->channels / groups});
+  return rung_reshape(g, wide, 2, (int64_t[]){l->samples, l->channels});
 }
 
-/* x scale + offset; x is seen as [N, places, C]. */
-static rung_node apply(rung_graph *g, rung_node x, const layout *l, rung_node mean,
-                       rung_node variance, double epsilon, rung_node gain, rung_node shift) {
-  rung_shape shape = rung_node_shape(g, x);
+/* Statistics so that they broadcast to x: [..., C], [N, ..., 1] or [N, ..., C] with ones between.
+ */
+static rung_node align(rung_graph *g, rung_node a, const layout *l, rung_norm kind, int64_t groups,
+                       int rank) {
+  if (kind == RUNG_NORM_BATCH) return rung_reshape(g, a, 1, &l->channels);
+  if (groups > 1 && (groups < l->channels || rank == 2)) a = spread(g, a, l, groups);
+  int64_t dims[4] = {l->samples, 1, 1, 1};
+  dims[rank - 1] = groups > 1 ? l->channels : 1;
+  return rung_reshape(g, a, rank, dims);
+}
+
+/* x scale + offset. */
+static rung_node apply(rung_graph *g, rung_node x, rung_node mean, rung_node variance,
+                       double epsilon, rung_node gain, rung_node shift) {
   rung_node guarded = rung_add(g, variance, rung_constant(g, epsilon));
   rung_node scale = rung_reciprocal(g, rung_sqrt(g, guarded));
   if (gain != RUNG_NONE) scale = rung_mul(g, scale, gain);
-  rung_node offset = rung_neg(g, rung_mul(g, mean, scale));
-  if (shift != RUNG_NONE) offset = rung_add(g, offset, shift);
-  rung_node flat = reshape3(g, x, l->samples, l->places, l->channels);
-  return rung_reshape(g, rung_add(g, rung_mul(g, flat, scale), offset), shape.rank, shape.dim);
+  rung_node offset = rung_mul(g, mean, scale);
+  offset = shift != RUNG_NONE ? rung_sub(g, shift, offset) : rung_neg(g, offset);
+  return rung_add(g, rung_mul(g, x, scale), offset);
 }
 
 static rung_status check_channels(rung_graph *g, const char *what, rung_node node, int64_t length) {
@@ -120,11 +127,9 @@ rung_node rung_normalize(rung_graph *g, rung_node x, rung_norm kind, int64_t gro
   int rank = batch || kind == RUNG_NORM_LAYER ? 1 : 2;
   if (mean) *mean = rung_reshape(g, m, rank, dims);
   if (variance) *variance = rung_reshape(g, v, rank, dims);
-  if (groups > 1 && (groups < l.channels || l.places == 1)) { /* [N, groups, 1] */
-    m = spread(g, m, &l, groups);
-    v = spread(g, v, &l, groups);
-  }
-  return apply(g, x, &l, m, v, epsilon, gain, shift);
+  rank = rung_node_shape(g, x).rank;
+  return apply(g, x, align(g, m, &l, kind, groups, rank), align(g, v, &l, kind, groups, rank),
+               epsilon, gain, shift);
 }
 
 rung_node rung_normalize_by(rung_graph *g, rung_node x, rung_node mean, rung_node variance,
@@ -135,5 +140,5 @@ rung_node rung_normalize_by(rung_graph *g, rung_node x, rung_node mean, rung_nod
       check_channels(g, "means", mean, l.channels) != RUNG_OK ||
       check_channels(g, "variances", variance, l.channels) != RUNG_OK)
     return RUNG_NONE;
-  return apply(g, x, &l, mean, variance, epsilon, gain, shift);
+  return apply(g, x, mean, variance, epsilon, gain, shift);
 }
