@@ -87,17 +87,8 @@ static void forget_targets(reader *r) {
   r->targets = 0;
 }
 
-/* The same columns as in training, by name; the targets may be absent where that is allowed. */
-static rung_status take_roles(reader *r) {
-  for (int i = 0; i < r->form.columns; i++) {
-    int found = 0;
-    RG_TRY(rg_rows_find(&r->rows, r->form.column[i].name, &found));
-    column *c = &r->column[found];
-    c->role = FEATURE;
-    c->place = i;
-    c->value = &r->form.column[i].values;
-    c->words = c->value->count > 0;
-  }
+/* The form's targets; they may be absent where that is allowed. */
+static rung_status take_targets(reader *r) {
   for (int i = 0; i < r->form.targets; i++) {
     int found = 0;
     rung_status status = rg_rows_find(&r->rows, r->form.target_name[i], &found);
@@ -108,11 +99,36 @@ static rung_status take_roles(reader *r) {
     }
     RG_TRY(status);
     r->column[found].role = TARGET;
-    r->column[found].words = !r->options->regression;
-    r->column[found].place = i;
-    r->targets++;
+    r->column[found].place = r->targets++;
   }
   return RUNG_OK;
+}
+
+/* The same columns as in training, by name; the targets may be named anew. */
+static rung_status take_roles(reader *r) {
+  const char *target = r->options->target;
+  for (int i = 0; i < r->form.columns; i++) {
+    int found = 0;
+    RG_TRY(rg_rows_find(&r->rows, r->form.column[i].name, &found));
+    column *c = &r->column[found];
+    c->role = FEATURE;
+    c->place = i;
+    c->value = &r->form.column[i].values;
+    c->words = c->value->count > 0;
+  }
+  RG_TRY(target ? each_name(r, target, use_target) : take_targets(r));
+  if (r->targets && r->targets != r->form.targets)
+    return rg_fail(r->ctx, RUNG_E_ARGUMENT, "target: expected %d columns as in training, found %d",
+                   r->form.targets, r->targets);
+  int features = 0;
+  for (int i = 0; i < r->rows.columns; i++) {
+    features += r->column[i].role == FEATURE;
+    if (r->column[i].role == TARGET) r->column[i].words = !r->options->regression;
+  }
+  if (features == r->form.columns) return RUNG_OK;
+  return rg_fail(r->ctx, RUNG_E_DATA,
+                 "%s: expected %d columns of features as in training, found %d: one serves twice",
+                 r->rows.file, r->form.columns, features);
 }
 
 /* A column holds words where most of its cells are no numbers, missing ones left aside. */

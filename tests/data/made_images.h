@@ -14,7 +14,7 @@ typedef struct blob {
 
 static inline void add_bytes(blob *b, const void *data, size_t n) {
   assert_true(n <= sizeof b->data - b->length);
-  memcpy(b->data + b->length, data, n);
+  if (n) memcpy(b->data + b->length, data, n);
   b->length += n;
 }
 

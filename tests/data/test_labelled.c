@@ -15,13 +15,18 @@ static rung_status open_text(rung_context *ctx, const folder *f, const char *tex
   return rung_dataset_open(ctx, path_in(f, "t.csv"), options, out);
 }
 
-static void check_row(rung_context *ctx, const rung_dataset *set, int64_t row,
-                      const double *expected) {
+static void check_numbers(rung_context *ctx, const rung_dataset *set, int64_t row, size_t n,
+                          const double *expected) {
   double x[16] = {0};
-  assert_true(rung_dataset_size(set) <= 16);
+  assert_true(n <= 16);
+  assert_int_equal(rung_dataset_size(set), n);
   assert_ok(ctx, rung_dataset_read(set, ctx, row, RUNG_F64, x));
-  for (int64_t i = 0; i < 16 && i < rung_dataset_size(set); i++) assert_true(x[i] == expected[i]);
+  assert_memory_equal(x, expected, n * sizeof *x);
 }
+
+#define check_row(ctx, set, row, ...)                                                              \
+  check_numbers(ctx, set, row, sizeof((double[]){__VA_ARGS__}) / sizeof(double),                   \
+                (double[]){__VA_ARGS__})
 
 static const char flowers[] = "height,colour,kind,id\n"
                               "1.5,red,rose,17\n"
@@ -51,9 +56,9 @@ static void test_words_and_numbers(void **state) {
   assert_int_equal(rung_dataset_label(set, 0), 1);
   assert_int_equal(rung_dataset_label(set, 1), 0);
   assert_int_equal(rung_dataset_targets(set), 0);
-  check_row(ctx, set, 0, (double[]){1.5, 1, 0});
-  check_row(ctx, set, 1, (double[]){2, 0, 1});
-  check_row(ctx, set, 2, (double[]){0.1, 1, 0}); /* 0.1 is no float: kept in double */
+  check_row(ctx, set, 0, 1.5, 1, 0);
+  check_row(ctx, set, 1, 2, 0, 1);
+  check_row(ctx, set, 2, 0.1, 1, 0); /* 0.1 is no float: kept in double */
   assert_non_null(strstr(rung_dataset_name(set, 1, name, sizeof name), "t.csv: line 3"));
   rung_dataset_destroy(set);
   remove_folder(&f);
@@ -73,13 +78,13 @@ static void test_columns_by_number(void **state) {
     assert_string_equal(rung_dataset_class(set, 2), "10");
     assert_int_equal(rung_dataset_label(set, 0), 2);
     assert_string_equal(rung_dataset_feature(set, 1), "1");
-    check_row(ctx, set, 1, (double[]){3, 4});
+    check_row(ctx, set, 1, 3, 4);
     rung_dataset_destroy(set);
   }
   options.target = "0";
   options.ignore = "1";
   assert_ok(ctx, open_text(ctx, &f, "1 2 10\n3 4 9\n5 6 -1\n", &options, &set));
-  check_row(ctx, set, 1, (double[]){9});
+  check_row(ctx, set, 1, 9);
   rung_dataset_destroy(set);
   remove_folder(&f);
 }
@@ -120,7 +125,7 @@ static void test_form(void **state) {
                            &options, &set));
   assert_int_equal(rung_dataset_classes(set), 2);
   assert_int_equal(rung_dataset_label(set, 0), 1);
-  check_row(ctx, set, 0, (double[]){3, 1, 0});
+  check_row(ctx, set, 0, 3, 1, 0);
   assert_string_equal(rung_dataset_form(set), rung_dataset_form(train));
   rung_dataset_destroy(set);
   assert_error(ctx, open_text(ctx, &f, "kind,colour,height\nrose,green,3\n", &options, &set),
@@ -135,6 +140,18 @@ static void test_form(void **state) {
                "\"color\"");
   assert_error(ctx, open_text(ctx, &f, "colour,height\nred,3\n", &options, &set), RUNG_E_DATA,
                "no column is named \"kind\"");
+  options.target = "sort"; /* the labels stand elsewhere in this file */
+  assert_ok(ctx, open_text(ctx, &f, "kind,colour,height,sort\n?,red,3,rose\n", &options, &set));
+  assert_int_equal(rung_dataset_label(set, 0), 1);
+  assert_string_equal(rung_dataset_form(set), rung_dataset_form(train));
+  rung_dataset_destroy(set);
+  options.target = "height";
+  assert_error(ctx, open_text(ctx, &f, "colour,height\nred,3\n", &options, &set), RUNG_E_DATA,
+               "t.csv: expected 2 columns of features as in training, found 1: one serves twice");
+  options.target = "colour,height";
+  assert_error(ctx, open_text(ctx, &f, "colour,height\nred,3\n", &options, &set), RUNG_E_ARGUMENT,
+               "target: expected 1 columns as in training, found 2");
+  options.target = NULL;
   options.unlabelled = 1;
   assert_ok(ctx, open_text(ctx, &f, "colour,height\nred,3\n", &options, &set));
   assert_int_equal(rung_dataset_label(set, 0), -1);
@@ -245,7 +262,7 @@ static void test_skipped_rows(void **state) {
   assert_int_equal(rung_dataset_skipped(set), 5);
   assert_int_equal(rung_dataset_classes(set), 2);
   assert_int_equal(rung_dataset_size(set), 3);
-  check_row(ctx, set, 2, (double[]){6, 1, 0});
+  check_row(ctx, set, 2, 6, 1, 0);
   rung_dataset_destroy(set);
   assert_error(ctx, open_text(ctx, &f, "a,b\n,x\n,y\n1,\n", &options, &set), RUNG_E_DATA,
                "expected samples, found none that can be used");
@@ -259,7 +276,7 @@ static void test_arrays(void **state) {
   static const int label[] = {0, 2, -1}, outside[] = {0, 3, 1};
   assert_ok(ctx, rung_dataset_from_arrays(ctx, 3, 2, x, 3, label, 0, NULL, &set));
   for (int i = 0; i < 3; i++) {
-    check_row(ctx, set, i, x + 2 * i);
+    check_numbers(ctx, set, i, 2, x + 2 * i);
     assert_int_equal(rung_dataset_label(set, i), label[i]);
   }
   assert_string_equal(rung_dataset_class(set, 2), "2");
