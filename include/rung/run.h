@@ -16,6 +16,10 @@ extern "C" {
 #define RUNG_RUN_LOG "log.jsonl"      /**< In a run's folder: events, one JSON object a line. */
 #define RUNG_RUN_MODEL "model.safetensors" /**< In a run's folder: the best model so far. */
 #define RUNG_RUN_STATE "state.safetensors" /**< In a run's folder: what is needed to go on. */
+#define RUNG_RUN_LAST                                                                              \
+  "last.safetensors" /**< In a training's folder: the network of the last epoch. */
+#define RUNG_RUN_BOARD                                                                             \
+  "events.out.tfevents.rung" /**< In a training's folder: its curves, for TensorBoard. */
 #define RUNG_RUN_REPORT "report.html"      /**< In a run's folder: made by rung_run_report(). */
 
 /** What a recipe is for: each kind has keys of its own. */

@@ -12,7 +12,7 @@
 #include "rung/run.h"
 
 static const char *const names[] = {RUNG_RUN_RECIPE, RUNG_RUN_LOG, RUNG_RUN_MODEL, RUNG_RUN_STATE,
-                                    RUNG_RUN_REPORT};
+                                    RUNG_RUN_REPORT, RUNG_RUN_LAST, RUNG_RUN_BOARD};
 #define NAMES (sizeof names / sizeof *names)
 
 static char *join(const rg_folder *f, const char *name) {
@@ -32,7 +32,11 @@ rung_status rg_folder_init(rg_folder *folder, rung_context *ctx, const char *pat
   folder->log = join(folder, RUNG_RUN_LOG);
   folder->model = join(folder, RUNG_RUN_MODEL);
   folder->state = join(folder, RUNG_RUN_STATE);
-  if (folder->recipe && folder->log && folder->model && folder->state) return RUNG_OK;
+  folder->last = join(folder, RUNG_RUN_LAST);
+  folder->board = join(folder, RUNG_RUN_BOARD);
+  if (folder->recipe && folder->log && folder->model && folder->state && folder->last &&
+      folder->board)
+    return RUNG_OK;
   rg_folder_free(folder);
   return RUNG_E_MEMORY;
 }
@@ -43,6 +47,8 @@ void rg_folder_free(rg_folder *folder) {
   rg_free(folder->ctx, folder->log);
   rg_free(folder->ctx, folder->model);
   rg_free(folder->ctx, folder->state);
+  rg_free(folder->ctx, folder->last);
+  rg_free(folder->ctx, folder->board);
   *folder = (rg_folder){.log_file = -1};
 }
 
@@ -88,6 +94,7 @@ rung_status rg_folder_make(rg_folder *folder, const char *recipe) {
 
 void rg_folder_remove(rg_folder *folder) {
   unlink(folder->state);
+  unlink(folder->board);
   unlink(folder->log);
   unlink(folder->recipe);
   if (folder->made) rmdir(folder->path);

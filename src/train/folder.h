@@ -6,7 +6,8 @@
 
 typedef struct rg_folder {
   rung_context *ctx;
-  char *recipe, *log, *model, *state; /* paths; all NULL: no folder, nothing is written */
+  /* Paths; all NULL: no folder, nothing is written. `last` and `board` belong to trainings. */
+  char *recipe, *log, *model, *state, *last, *board;
   const char *path;
   bool made;          /* the folder was made by this run */
   int log_file;       /* open and locked by this process, or -1 */

@@ -1,0 +1,211 @@
+/* Network and trainer of a run, within the memory allowed.
+ *
+ * Of the limit, what is there whatever the plan comes first: samples, batches, the network, its
+ * evaluation, the copy of the last good state, the state as a resumed run reads it, and what the
+ * process needs besides. The trainer plans with the rest. Where that is too little, samples stay on
+ * the disk. */
+#include <string.h>
+
+#include "train/job.h"
+
+/* Stacks of threads, buffers of the C library and of what is read and written, pages of code that
+ * are touched for the first time. */
+#define BESIDES ((size_t)4 << 20)
+/* Of the trainer's arrays: the last good state, the best model (at most as large), and the state's
+ * file as it is written or read, which holds the arrays and the last good ones. */
+#define COPIES 4
+
+/* ---- levels ---- */
+
+int64_t rg_job_first_epoch(const rg_job *j, int level) {
+  return j->epochs / j->levels * level;
+}
+
+int64_t rg_job_epochs_of(const rg_job *j, int level) {
+  int64_t end = level + 1 < j->levels ? rg_job_first_epoch(j, level + 1) : j->epochs;
+  return end - rg_job_first_epoch(j, level);
+}
+
+/* ---- the network ---- */
+
+static rung_shape sample_shape(const rg_job *j) {
+  rung_shape shape = {0};
+  shape.rank = rung_dataset_shape(j->set, shape.dim);
+  return shape;
+}
+
+static rung_status name_classes(rg_job *j) {
+  int count = rung_dataset_classes(j->set);
+  if (!j->classes) return RUNG_OK;
+  const char **names = rg_alloc(j->ctx, (size_t)count, sizeof *names);
+  if (!names) return RUNG_E_MEMORY;
+  for (int i = 0; i < count; i++) names[i] = rung_dataset_class(j->set, i);
+  rung_status status = rung_network_set_classes(j->network, j->ctx, names);
+  rg_free(j->ctx, (void *)names);
+  return status;
+}
+
+static rung_status describe_data(rg_job *j) {
+  double *mean, *scale;
+  int64_t count;
+  RG_TRY(name_classes(j));
+  rung_network_normalisation(j->network, &mean, &scale, &count);
+  for (int64_t i = 0; j->mean && i < count; i++) {
+    mean[i] = j->mean[i];
+    scale[i] = 1 / j->scale[i];
+  }
+  rung_network_target_normalisation(j->network, &mean, &scale);
+  for (int i = 0; j->target_mean && i < rung_dataset_targets(j->set); i++) {
+    mean[i] = j->target_mean[i];
+    scale[i] = j->target_scale[i];
+  }
+  return rung_network_set_form(j->network, j->ctx, j->form);
+}
+
+static rung_status make_network(rg_job *j, const rung_network *from) {
+  rung_network *made;
+  if (from) {
+    return rg_fail(j->ctx, RUNG_E_UNSUPPORTED, "model.levels: more than 1 level is not there yet");
+  } else {
+    rung_network_settings s = j->settings;
+    int halvings = j->levels - 1 - (int)j->standing.level;
+    rung_shape sample = sample_shape(j);
+    int64_t outputs = j->classes ? rung_dataset_classes(j->set) : rung_dataset_targets(j->set);
+    for (int i = 0; i < s.stages; i++) s.layers[i] >>= halvings;
+    s.step *= (double)(1 << halvings); /* the final time stays */
+    RG_TRY(rung_network_create(j->ctx, &s, &sample, outputs, j->dtype, j->training.seed, &made));
+  }
+  j->network = made;
+  j->network_bytes = (size_t)(made->parameters + made->statistics) * rung_dtype_size(j->dtype);
+  return describe_data(j);
+}
+
+/* ---- the plan ---- */
+
+/* Bytes that an evaluation of held-out samples takes for a while. */
+static rung_status measure_evaluation(rg_job *j, size_t *bytes) {
+  rung_context *ctx = j->ctx;
+  *bytes = 0;
+  if (!j->check) return RUNG_OK;
+  size_t peak = ctx->bytes_peak, now = ctx->bytes_now;
+  rung_batch batch;
+  int64_t count = rung_batches_size(j->check);
+  RG_TRY(rung_batches_seek(j->check, 0, 0));
+  RG_TRY(rung_batches_next(j->check, &batch));
+  ctx->bytes_peak = now;
+  void *y =
+      rg_alloc(ctx, (size_t)(count * rung_network_outputs(j->network)), rung_dtype_size(j->dtype));
+  rung_status status = y ? rung_network_apply(j->network, ctx, count, batch.x, y) : RUNG_E_MEMORY;
+  rg_free(ctx, y);
+  *bytes = ctx->bytes_peak - now;
+  if (ctx->bytes_peak < peak) ctx->bytes_peak = peak;
+  return status;
+}
+
+static size_t data_bytes(const rg_job *j) {
+  size_t batches = rung_batches_bytes(j->batches) + (j->check ? rung_batches_bytes(j->check) : 0);
+  size_t indices = (size_t)(j->train.count + j->held.count) * sizeof *j->train.index;
+  return rung_dataset_bytes(j->set) + batches + indices;
+}
+
+/* What is there whatever the trainer's plan. */
+static rung_status measure_rest(rg_job *j, size_t *bytes) {
+  size_t evaluation, state = rg_trainer_state_bytes(j->network, &j->training);
+  RG_TRY(measure_evaluation(j, &evaluation));
+  /* Sums that a resumed run comes to as well: the plan may not depend on where it was cut. */
+  *bytes = data_bytes(j) + j->network_bytes + evaluation + COPIES * state + BESIDES;
+  return RUNG_OK;
+}
+
+void rg_job_drop_level(rg_job *j) {
+  rung_trainer_destroy(j->trainer);
+  rung_network_destroy(j->network);
+  rg_free(j->ctx, j->good.arrays);
+  rg_free(j->ctx, j->best);
+  j->trainer = NULL;
+  j->network = NULL;
+  j->good.arrays = NULL;
+  j->best = NULL;
+}
+
+static rung_status fail_budget(const rg_job *j, size_t rest, size_t least) {
+  size_t data = data_bytes(j);
+  rung_clear_error(j->ctx);
+  return rg_fail(j->ctx, RUNG_E_BUDGET,
+                 "training.memory: %.2f MB are allowed, but this run takes at least %.2f MB: "
+                 "samples and batches %.2f MB, a step %.2f MB, the rest (network, evaluation, "
+                 "state) %.2f MB",
+                 (double)j->limit / 1e6, (double)(rest + least) / 1e6, (double)data / 1e6,
+                 (double)least / 1e6, (double)(rest - data) / 1e6);
+}
+
+/* *missing: bytes that it takes more than is allowed, where that is why it failed. */
+static rung_status make_trainer(rg_job *j, size_t *missing) {
+  size_t rest, least = 0;
+  rung_training t = j->training;
+  int level = (int)j->standing.level;
+  *missing = 0;
+  RG_TRY(measure_rest(j, &rest));
+  if (j->limit) t.memory = j->limit > rest ? j->limit - rest : 1;
+  rung_status status =
+      rg_trainer_create(j->network, j->ctx, &t, rg_job_epochs_of(j, level) * j->per_epoch,
+                        j->per_epoch, strcmp(j->stability, "off") != 0, &least, &j->trainer);
+  if (status == RUNG_E_BUDGET && j->limit) {
+    *missing = rest + least - j->limit;
+    return fail_budget(j, rest, least);
+  }
+  if (status != RUNG_OK) return status;
+  j->planned = rest + rung_trainer_bytes(j->trainer);
+  j->good.arrays = rg_alloc(j->ctx, rg_snapshot_bytes(j->trainer), 1);
+  j->best = rg_alloc(j->ctx, j->network_bytes, 1);
+  return j->good.arrays && j->best ? RUNG_OK : RUNG_E_MEMORY;
+}
+
+rung_status rg_job_make_level(rg_job *j, const rung_network *from) {
+  size_t missing;
+  RG_TRY(make_network(j, from));
+  return make_trainer(j, &missing);
+}
+
+/* The samples' bytes that would leave room, or 0: there is no way. */
+static size_t smaller(const rg_job *j, size_t missing) {
+  size_t held = rung_dataset_bytes(j->set), margin = (size_t)64 << 10;
+  return held > missing + margin ? held - missing - margin : 0;
+}
+
+static rung_status try_level(rg_job *j) {
+  size_t missing, less;
+  RG_TRY(make_network(j, NULL));
+  rung_status status = make_trainer(j, &missing);
+  if (status != RUNG_E_BUDGET || !missing || !(less = smaller(j, missing))) return status;
+  char message[sizeof j->ctx->message];
+  memcpy(message, rung_error(j->ctx), strlen(rung_error(j->ctx)) + 1);
+  rg_job_drop_level(j);
+  rg_job_close_data(j);
+  rung_clear_error(j->ctx);
+  status = rg_job_open_data(j, less);
+  if (status == RUNG_E_BUDGET) { /* these samples cannot stay on the disk */
+    rung_clear_error(j->ctx);
+    return rg_fail(j->ctx, status, "%s", message);
+  }
+  if (status != RUNG_OK) return status;
+  return rg_job_make_level(j, NULL);
+}
+
+/* The last level, which takes the most, is tried first. */
+rung_status rg_job_prepare(rg_job *j) {
+  double level = j->standing.level;
+  RG_TRY(rg_job_open_data(j, j->limit / 2));
+  if (!j->limit || (int)level == j->levels - 1) return try_level(j);
+  j->standing.level = j->levels - 1;
+  RG_TRY(try_level(j));
+  rg_job_drop_level(j);
+  j->standing.level = level;
+  return rg_job_make_level(j, NULL);
+}
+
+size_t rg_job_peak(const rg_job *j) {
+  size_t now = rg_resident(true);
+  if (now > j->base_peak) return now - j->base;
+  return j->ctx->bytes_peak - j->held_before; /* the process had held more before */
+}

@@ -1,0 +1,205 @@
+/* Trainings from recipes: what they come to, what is kept, that they go on to the same bytes. */
+#include "jobs.h"
+
+#include "study/json.h"
+
+static void spirals_are_learned(void **state) {
+  rung_context *ctx = *state;
+  rung_train_result r =
+      train_in(ctx, RECIPE(SPIRALS, "training.epochs", "60", "training.schedule", "cosine"), "a",
+               NULL, NULL);
+  assert_int_equal(r.epochs, 60);
+  assert_int_equal(r.parameters, 2 * 16 + 16 + 16 * 16 + 16 + 16 * 2 + 2);
+  assert_true(r.validation_accuracy > 0.95 && r.train_loss < 0.2);
+  assert_true(r.best_epoch > 30 && r.best_epoch <= 60);
+  assert_true(isnan(r.test_accuracy) && !r.cancelled && !r.restored);
+  assert_true(is_there(path_in("a", RUNG_RUN_REPORT)) && is_there(path_in("a", RUNG_RUN_BOARD)));
+  rung_train_result again = go_on_in(ctx, "a"); /* it is finished */
+  assert_true(again.validation_loss == r.validation_loss && again.epochs == 60);
+  rung_recipe *recipe = training_of(ctx, RECIPE(SPIRALS));
+  assert_error(ctx, rung_train(ctx, recipe, "a", NULL, NULL, NULL, NULL), RUNG_E_ARGUMENT,
+               "holds a run already");
+  rung_recipe_destroy(recipe);
+}
+
+/* ---- stopped and resumed ---- */
+
+typedef struct stopper {
+  int64_t at; /* call that stops it */
+  int64_t calls;
+  int64_t last_step;
+} stopper;
+
+static int stop(void *user, const rung_train_progress *p) {
+  stopper *s = user;
+  s->last_step = p->step;
+  return ++s->calls >= s->at;
+}
+
+#define VARIED                                                                                     \
+  SPIRALS, "training.average", "0.9", "training.clip", "1", "training.schedule", "linear",         \
+      "training.schedule.warmup", "0.1", "data.augment.noise", "0.02", "data.class-weights",       \
+      "balanced", "training.smoothing", "0.05", "data.test", "spirals.csv"
+/* With epochs that take long enough to be stopped within. */
+#define SLOW VARIED, "model.width", "256,256", "training.batch", "4", "training.epochs", "4"
+
+/* At some call of the progress function, and again soon after. */
+static void stopped_runs_go_on_to_the_same_bytes(void **state) {
+  rung_context *ctx = *state;
+  stopper count = {.at = INT64_MAX};
+  rung_train_result calm = train_in(ctx, RECIPE(SLOW), "calm", stop, &count);
+  assert_true(calm.test_accuracy > 0.5);
+  int within = 0;
+  for (int64_t at = 1; at <= count.calls; at += count.calls / 5 + 1) {
+    stopper s = {.at = at};
+    rung_train_result r = train_in(ctx, RECIPE(SLOW), "cut", stop, &s);
+    within += s.last_step > 0;
+    if (!r.cancelled) continue; /* told too late */
+    stopper again = {.at = 2};
+    assert_ok(ctx, rung_train_resume(ctx, "cut", stop, &again, NULL, &r));
+    r = go_on_in(ctx, "cut");
+    assert_same_training("cut", "calm");
+    assert_true(r.validation_loss == calm.validation_loss && r.test_loss == calm.test_loss);
+  }
+  assert_true(within > 0);
+}
+
+static void resuming_needs_the_same_recipe_and_data(void **state) {
+  rung_context *ctx = *state;
+  stopper s = {.at = 3};
+  assert_true(train_in(ctx, RECIPE(SPIRALS), "cut", stop, &s).cancelled);
+  size_t length;
+  char *recipe = read_file(path_in("cut", RUNG_RUN_RECIPE), &length);
+  char *rate = strstr(recipe, "0.01");
+  assert_non_null(rate);
+  rate[3] = '2';
+  write_file(path_in("cut", RUNG_RUN_RECIPE), recipe, length);
+  assert_error(ctx, rung_train_resume(ctx, "cut", NULL, NULL, NULL, NULL), RUNG_E_DATA,
+               "is not the recipe");
+  rate[3] = '1';
+  write_file(path_in("cut", RUNG_RUN_RECIPE), recipe, length);
+  free(recipe);
+  write_spirals("spirals.csv", 404, 0);
+  assert_error(ctx, rung_train_resume(ctx, "cut", NULL, NULL, NULL, NULL), RUNG_E_DATA,
+               "the data have changed");
+  write_spirals("spirals.csv", 400, 0);
+  assert_ok(ctx, rung_train_resume(ctx, "cut", NULL, NULL, NULL, NULL));
+}
+
+static void threads_and_folders_change_nothing(void **state) {
+  rung_context *ctx = *state;
+  rung_train_result a = train_in(ctx, RECIPE(VARIED, "run.threads", "1"), "one", NULL, NULL);
+  rung_train_result b = train_in(ctx, RECIPE(VARIED, "run.threads", "3"), "three", NULL, NULL);
+  rung_train_result c = train_in(ctx, RECIPE(VARIED), NULL, NULL, NULL);
+  assert_same_file(path_in("one", RUNG_RUN_MODEL), path_in("three", RUNG_RUN_MODEL));
+  assert_true(a.test_loss == b.test_loss && a.test_loss == c.test_loss);
+  assert_true(a.validation_loss == c.validation_loss);
+}
+
+/* ---- what is kept ---- */
+
+static void patience_ends_a_run(void **state) {
+  rung_context *ctx = *state;
+  /* where labels are wrong, memorising them does not help the held-out loss for long */
+  rung_train_result r =
+      train_in(ctx,
+               RECIPE(SPIRALS, "data.train", "noisy.csv", "training.epochs", "200",
+                      "training.patience", "4", "training.optimiser.rate", "0.05"),
+               "a", NULL, NULL);
+  assert_true(r.epochs < 200);
+  assert_int_equal(r.epochs, r.best_epoch + 4);
+}
+
+/* The best model's held-out loss, as the log tells it, is the least of all. */
+static void the_best_epoch_is_kept(void **state) {
+  rung_context *ctx = *state;
+  rung_train_result r = train_in(ctx,
+                                 RECIPE(SPIRALS, "data.train", "noisy.csv", "training.epochs", "30",
+                                        "training.optimiser.rate", "0.05"),
+                                 "a", NULL, NULL);
+  char *log = read_file(path_in("a", RUNG_RUN_LOG), NULL), *rest = log;
+  double least = INFINITY, at_best = NAN;
+  for (char *line; (line = strtok_r(rest, "\n", &rest));) {
+    rg_json event;
+    double epoch, loss;
+    assert_true(rg_json_check(line, strlen(line), &event));
+    if (!rg_json_is(rg_json_member(event, "event"), "epoch")) continue;
+    assert_true(rg_json_number(rg_json_member(event, "epoch"), &epoch));
+    assert_true(rg_json_number(rg_json_member(event, "validation_loss"), &loss));
+    if (loss < least) least = loss;
+    if ((int64_t)epoch == r.best_epoch) at_best = loss;
+  }
+  assert_true(at_best == least && r.best_epoch < 30);
+  free(log);
+}
+
+/* ---- off the course ---- */
+
+static int hear(void *user, const rung_train_progress *p) {
+  char *note = user;
+  if (p->note) snprintf(note, 800, "%s", p->note);
+  return 0;
+}
+
+/* Plain gradient descent on squares diverges above a rate; a fifth of it is below. */
+static void write_line(const char *path) {
+  FILE *file = fopen(path, "w");
+  assert_non_null(file);
+  fputs("x,y\n", file);
+  for (int i = 0; i < 200; i++) {
+    double x = rg_normal(9, 1, (uint64_t)i);
+    fprintf(file, "%.6f,%.6f\n", x, 3 * x + 0.1 * rg_normal(9, 2, (uint64_t)i));
+  }
+  assert_int_equal(fclose(file), 0);
+}
+
+#define LINE                                                                                       \
+  "data.train", "line.csv", "model.width", "4", "model.activation", "identity", "training.loss",   \
+      "squared", "training.optimiser", "sgd", "training.batch", "10", "training.epochs", "6",      \
+      "data.validation", "0.1"
+
+static void a_run_off_its_course_is_restored_once(void **state) {
+  rung_context *ctx = *state;
+  char note[800] = "";
+  rung_train_result r =
+      train_in(ctx, RECIPE(LINE, "training.optimiser.rate", "1.5"), "a", hear, note);
+  assert_int_equal(r.restored, 1);
+  assert_true(r.validation_loss < 0.1);
+  assert_non_null(strstr(note, "Restored: the state at the begin of epoch 1"));
+  assert_non_null(strstr(note, "lowered to 0.2"));
+  char *log = read_file(path_in("a", RUNG_RUN_LOG), NULL);
+  assert_non_null(strstr(log, "{\"event\":\"restored\",\"epoch\":0,\"why\":\"step "));
+  free(log);
+}
+
+static void the_second_time_it_gives_up(void **state) {
+  rung_context *ctx = *state;
+  rung_recipe *recipe = training_of(ctx, RECIPE(LINE, "training.optimiser.rate", "100"));
+  remove_folder("a");
+  assert_error(ctx, rung_train(ctx, recipe, "a", NULL, NULL, NULL, NULL), RUNG_E_NUMERIC,
+               "had been restored already and the rate lowered: training gives up");
+  assert_non_null(strstr(rung_error(ctx), "no epoch had been kept"));
+  assert_false(is_there("a")); /* it came to nothing */
+  rung_recipe_destroy(recipe);
+}
+
+static int tests(void) {
+  const struct CMUnitTest list[] = {
+      TEST(spirals_are_learned),
+      TEST(stopped_runs_go_on_to_the_same_bytes),
+      TEST(resuming_needs_the_same_recipe_and_data),
+      TEST(threads_and_folders_change_nothing),
+      TEST(patience_ends_a_run),
+      TEST(the_best_epoch_is_kept),
+      TEST(a_run_off_its_course_is_restored_once),
+      TEST(the_second_time_it_gives_up),
+  };
+  write_spirals("spirals.csv", 400, 0);
+  write_spirals("noisy.csv", 200, 0.2);
+  write_line("line.csv");
+  return cmocka_run_group_tests(list, NULL, NULL);
+}
+
+int main(void) {
+  return in_scratch_folder(tests);
+}
