@@ -403,6 +403,26 @@ static void put_slice(writer *w, rung_node node) {
   put_strided(w, node, stride, offset);
 }
 
+/* Zeros, then the elements where they belong. */
+static void put_pad(writer *w, rung_node node) {
+  const rg_node *n = &w->g->node[node];
+  const rung_shape *in = &w->g->node[n->in[0]].shape;
+  int64_t stride[RUNG_MAX_RANK];
+  char text[INDEX_TEXT];
+  strides_of(&n->shape, stride);
+  int64_t offset = n->attr.i[1] * stride[n->attr.i[0]];
+  stride[n->attr.i[0]] *= n->attr.i[2];
+  index_text(in, stride, offset, "i", text);
+  put_loop(w, count_of(w, node));
+  put_array(w, node);
+  rg_text_add(w->code, "[i] = rg_from_double_$S(0.0);\n");
+  put_loop(w, rung_shape_count(in));
+  put_array(w, node);
+  rg_text_printf(w->code, "[%s] = ", text);
+  put_element(w, n->in[0], "i");
+  rg_text_add(w->code, ";\n");
+}
+
 static void put_copy(writer *w, rung_node node) {
   int64_t stride[RUNG_MAX_RANK];
   strides_of(&w->g->node[node].shape, stride);
@@ -542,6 +562,8 @@ static rung_status put_node(writer *w, rung_node node) {
     put_transpose(w, node);
   else if (is_op(w, node, "slice"))
     put_slice(w, node);
+  else if (is_op(w, node, "pad"))
+    put_pad(w, node);
   else if (is_op(w, node, "concat"))
     put_concat(w, node);
   else if (is_op(w, node, "matmul"))

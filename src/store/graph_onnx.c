@@ -207,6 +207,19 @@ static void slice(rg_onnx *onnx, const item *t) {
                t->name);
 }
 
+/* Zeros on both sides. Where elements are spread apart, they get zeros for neighbours first: no
+ * block of a network does that, so it has no form here. */
+static void pad(rg_onnx *onnx, const item *t) {
+  int64_t axis = t->n->attr.i[0], start = t->n->attr.i[1], length = t->n->shape.dim[axis];
+  int64_t zeros[2 * RUNG_MAX_RANK] = {0};
+  int rank = t->n->shape.rank;
+  zeros[axis] = start;
+  zeros[rank + axis] = length - start - t->in_shape[0].dim[axis];
+  rg_onnx_name list;
+  put_list(onnx, 2 * rank, zeros, list);
+  put_binary(onnx, "Pad", t->in[0], list, t->name);
+}
+
 static void concat(rg_onnx *onnx, const item *t) {
   put_operator(onnx, "Concat", t->n->operands, t->in,
                (attribute[]){{"axis", -1, {t->n->attr.i[0]}, 0}, {0}}, t->name);
@@ -373,6 +386,7 @@ static const form forms[] = {
     {"slice", NULL, slice},
     {"transpose", NULL, transpose},
     {"concat", NULL, concat},
+    {"pad", NULL, pad},
     {"matmul", NULL, matmul},
     {"sum", NULL, sum},
     {"reduce_max", NULL, extremum},
@@ -391,6 +405,7 @@ static const form forms[] = {
 static rung_status put_node(rg_onnx *onnx, const item *t) {
   for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
     if (strcmp(t->n->op->name, forms[i].op) != 0) continue;
+    if (forms[i].put == pad && t->n->attr.i[2] != 1) break;
     if (forms[i].put)
       forms[i].put(onnx, t);
     else
