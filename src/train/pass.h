@@ -16,6 +16,7 @@ typedef struct rg_pass_options {
   rung_activations activations;
   size_t memory;      /* most bytes that the pass may take; 0: no limit */
   double drift_bound; /* RUNG_REVERSE: the largest relative error of the inverse that is let pass */
+  bool products;      /* rg_pass_forward_product() and rg_pass_backward_product() are wanted */
   bool observe;       /* norms of states and cotangents at each layer are wanted */
 } rg_pass_options;
 
@@ -56,7 +57,7 @@ typedef struct rg_pass_batch {
  * order (rg_pass_layers()). Root mean squares over the batch. */
 typedef struct rg_pass_seen {
   double *state;     /* of the state that went into the layer */
-  double *cotangent; /* of dL/d that state */
+  double *cotangent; /* of dL/d that state; NaN for the network's input where it is not computed */
 } rg_pass_seen;
 
 typedef struct rg_pass_result {
@@ -74,7 +75,7 @@ rung_status rg_pass_run(rg_pass *pass, const rg_pass_batch *batch, rg_pass_resul
 
 /* Products with the Jacobian of the scores in the parameters, for Gauss-Newton:
  * out [batch][outputs] = J v; and gradient [parameters] = J' u for any u [batch][outputs]. Both at
- * the parameters and the batch of the last rg_pass_run(). */
+ * the parameters and the batch of the last rg_pass_run(), whose arrays must still be there. */
 rung_status rg_pass_forward_product(rg_pass *pass, const void *v, void *out);
 rung_status rg_pass_backward_product(rg_pass *pass, const void *u, void *gradient);
 

@@ -71,10 +71,13 @@ struct rg_pass {
   size_t slot_bytes;
   int slots, state_slots;
   rg_pass_seen seen;
+  char *product;        /* products: [4][RG_MOST_STATES] states and tangents, before and behind */
+  size_t product_bytes; /* of one array there */
 
   /* Of the last batch. */
   rg_pass_batch batch;
   bool ran;
+  const void *given; /* not NULL: the cotangent of the scores, in the place of the loss's */
 };
 
 /* Bytes of an array, so that the next one is aligned. */
@@ -117,6 +120,15 @@ void rg_pass_free_slots(const rg_pass *pass, char *pool, int count, void *const 
  * the span's end is kept. */
 bool rg_pass_is_in_place(const rg_pass *pass, const rg_span *span);
 
+/* Forwards, the head, and back, by the pass's plan. */
+rung_status rg_pass_there_and_back(rg_pass *pass, double *drift);
+void rg_pass_clear_shared_gradients(rg_pass *pass);
+/* Is dL/d of the states before this layer computed? Not of the network's input. */
+bool rg_pass_goes_back(const rg_pass *pass, int64_t layer);
+
+/* pass_observe.c: root mean square over the states before a block. */
+double rg_pass_rms(const rg_pass *pass, int block, bool fixed, void *const *state);
+
 /* pass_recurse.c: the whole of a chain that is one recursive span, with the head; `cotangent` gets
  * that of the states before it. */
 rung_status rg_pass_recurse(rg_pass *pass, void **cotangent);
@@ -131,6 +143,13 @@ rung_status rg_pass_layer_forward(rg_pass *pass, rg_program_kind kind, int64_t l
  * those behind. cotangent[s] in, before[s] out as above. */
 rung_status rg_pass_layer_backward(rg_pass *pass, int64_t layer, const rg_stored *at,
                                    void *const *behind, void *const *cotangent, void **before);
+/* The same from the states before alone (RG_BACKWARD). */
+rung_status rg_pass_layer_backward_again(rg_pass *pass, int64_t layer, void *const *at,
+                                         void *const *cotangent, void **before);
+/* Tangents: of states [..] and of parameters, which `tangents` holds laid out as the network's. */
+rung_status rg_pass_layer_tangent(rg_pass *pass, int64_t layer, void *const *at,
+                                  void *const *tangent, const void *tangents, void **next,
+                                  void **next_tangent);
 rung_status rg_pass_layer_reverse(rg_pass *pass, int64_t layer, void *const *behind,
                                   void *const *cotangent, void **state, void **before);
 

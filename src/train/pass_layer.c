@@ -1,4 +1,5 @@
 /* One layer of a chain, forwards or back: which arrays its program reads and writes. */
+#include <math.h>
 #include <string.h>
 
 #include "train/pass_inside.h"
@@ -113,10 +114,29 @@ static rung_status run(const call *c) {
                           (const void *const *)c->pass->in, c->pass->out);
 }
 
+/* A program that goes back: its last inputs, where its results go, the run. */
+static rung_status run_back(call *c, int64_t layer, void *const *cotangent, void **before) {
+  rg_pass *pass = c->pass;
+  const rg_block *block = &pass->network->blocks.list[c->block];
+  for (int s = 0; s < block->states_out; s++) lay(c, cotangent[s]);
+  lay_rest(c);
+  follow(c, block->states_in, c->program->cotangent, cotangent, before);
+  lay_gradients(c, pass->target_gradient);
+  RG_TRY(run(c));
+  take_gradients(c, pass->target_gradient);
+  if (pass->options.observe)
+    pass->seen.cotangent[layer] =
+        rg_pass_goes_back(pass, layer) ? rg_pass_rms(pass, c->block, false, before) : NAN;
+  return RUNG_OK;
+}
+
 rung_status rg_pass_layer_forward(rg_pass *pass, rg_program_kind kind, int64_t layer,
                                   void *const *in, void **out, char *kept, bool again) {
   call c = begin(pass, kind, layer);
   const rg_block *block = &pass->network->blocks.list[c.block];
+  if (pass->options.observe && !again)
+    pass->seen.state[layer] =
+        rg_pass_rms(pass, c.block, rg_state_fixed(pass->network, c.block), in);
   for (int s = 0; s < block->states_in; s++) lay(&c, in[s]);
   lay_rest(&c);
   follow(&c, block->states_out, c.program->state, in, out);
@@ -145,25 +165,40 @@ rung_status rg_pass_layer_backward(rg_pass *pass, int64_t layer, const rg_stored
     lay(&c, kept);
     kept += rg_padded((size_t)rung_shape_count(&c.program->kept_shape[k]) * c.size);
   }
-  for (int s = 0; s < block->states_out; s++) lay(&c, cotangent[s]);
-  lay_rest(&c);
-  follow(&c, block->states_in, c.program->cotangent, cotangent, before);
-  lay_gradients(&c, pass->target_gradient);
-  RG_TRY(run(&c));
-  take_gradients(&c, pass->target_gradient);
-  return RUNG_OK;
+  return run_back(&c, layer, cotangent, before);
+}
+
+rung_status rg_pass_layer_backward_again(rg_pass *pass, int64_t layer, void *const *at,
+                                         void *const *cotangent, void **before) {
+  call c = begin(pass, RG_BACKWARD, layer);
+  for (int s = 0; s < pass->network->blocks.list[c.block].states_in; s++) lay(&c, at[s]);
+  return run_back(&c, layer, cotangent, before);
 }
 
 rung_status rg_pass_layer_reverse(rg_pass *pass, int64_t layer, void *const *behind,
                                   void *const *cotangent, void **state, void **before) {
   call c = begin(pass, RG_REVERSE, layer);
   for (int s = 0; s < 2; s++) lay(&c, behind[s]);
-  for (int s = 0; s < 2; s++) lay(&c, cotangent[s]);
-  lay_rest(&c);
   follow(&c, 2, c.program->state, behind, state);
-  follow(&c, 2, c.program->cotangent, cotangent, before);
-  lay_gradients(&c, pass->target_gradient);
-  RG_TRY(run(&c));
-  take_gradients(&c, pass->target_gradient);
-  return RUNG_OK;
+  return run_back(&c, layer, cotangent, before);
+}
+
+rung_status rg_pass_layer_tangent(rg_pass *pass, int64_t layer, void *const *at,
+                                  void *const *tangent, const void *tangents, void **next,
+                                  void **next_tangent) {
+  call c = begin(pass, RG_TANGENT, layer);
+  const rung_network *n = pass->network;
+  const rg_block *block = &n->blocks.list[c.block];
+  const void **into = (const void **)pass->in;
+  for (int s = 0; s < block->states_in; s++) lay(&c, at[s]);
+  for (int s = 0; s < block->states_in; s++) lay(&c, tangent[s]);
+  c.ins += rg_layer_parameters(n, c.block, c.layer, n->theta, pass->layer_parameters, into + c.ins);
+  c.ins += rg_layer_parameters(n, c.block, c.layer, tangents, pass->layer_gradient, into + c.ins);
+  c.ins += rg_layer_statistics(n, c.block, c.layer, n->running, into + c.ins);
+  if (c.program->random) rg_pass_set_key(pass, c.block, c.layer, pass->key);
+  lay(&c, pass->key);
+  follow(&c, block->states_out, c.program->state, at, next);
+  for (int s = 0; s < block->states_out; s++)
+    pass->out[c.program->cotangent[s].output] = next_tangent[s];
+  return run(&c);
 }

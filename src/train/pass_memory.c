@@ -193,6 +193,16 @@ static void lay_pools(rg_pass *pass, bump *b) {
   pass->state_pool = take(b, (size_t)pass->state_slots * pass->slot_bytes);
 }
 
+static void lay_products(rg_pass *pass, bump *b) {
+  pass->product_bytes = 0;
+  if (!pass->options.products) return;
+  for (int i = 0; i <= pass->network->blocks.count; i++)
+    for (int s = 0; s < RG_MOST_STATES; s++)
+      if (rg_pass_state_bytes(pass, i, s) > pass->product_bytes)
+        pass->product_bytes = rg_pass_state_bytes(pass, i, s);
+  pass->product = take(b, 4 * RG_MOST_STATES * pass->product_bytes);
+}
+
 size_t rg_pass_lay_memory(rg_pass *pass, char *memory) {
   bump b = {memory, 0};
   size_t size = rung_dtype_size(pass->network->dtype);
@@ -201,6 +211,7 @@ size_t rg_pass_lay_memory(rg_pass *pass, char *memory) {
   pass->gradient = pass->target_gradient = take(&b, pass->plan.gradient_bytes);
   pass->plan.workspace_bytes = workspace_bytes(pass);
   pass->workspace = take(&b, pass->plan.workspace_bytes);
+  lay_products(pass, &b);
   size_t before = b.used;
   lay_beginnings(pass, &b);
   lay_kept(pass, &b);

@@ -66,7 +66,9 @@ static rung_status begin(choice *c, rung_activations activations, int which) {
   pass->plan = (rg_pass_plan){.activations = activations};
   pass->spans = pass->snapshots = 0;
   memset(pass->uses, 0, (size_t)n->blocks.count * sizeof *pass->uses);
-  return RUNG_OK;
+  if (!pass->options.products) return RUNG_OK;
+  for (int i = 0; i < n->blocks.count; i++) RG_TRY(need(c, i, RG_TANGENT));
+  return need(c, n->blocks.count - 1, RG_BACKWARD);
 }
 
 static rung_status add_span(choice *c, rg_span_kind kind, int64_t first, int64_t end) {
@@ -153,9 +155,11 @@ static rung_status consider(choice *c, int which, bool *fits) {
 
 static rung_status try_store(choice *c) {
   bool fits;
-  RG_TRY(begin(c, RUNG_STORE, 0));
+  const rg_pass_options *o = &c->pass->options;
+  int which = o->products || o->observe; /* these want to see each layer */
+  RG_TRY(begin(c, RUNG_STORE, which));
   if (c->pass->layers) RG_TRY(add_span(c, RG_SPAN_KEEP, 0, c->pass->layers));
-  return consider(c, 0, &fits);
+  return consider(c, which, &fits);
 }
 
 /* Reversible blocks run backwards; the others are kept, or computed again from their beginning. */

@@ -188,6 +188,9 @@ void rg_pass_head_lay(rg_pass *pass) {
 
 rung_status rg_pass_run_head(rg_pass *pass, void **cotangent) {
   const rg_pass_batch *batch = &pass->batch;
+  if (pass->given)
+    return rg_pass_layer_backward_again(pass, pass->layers, pass->begin[pass->spans],
+                                        (void *const[]){(void *)pass->given}, cotangent);
   rg_pass_head *h = &pass->head;
   const rung_network *n = pass->network;
   int states = n->blocks.list[h->first].states_in;
@@ -197,8 +200,13 @@ rung_status rg_pass_run_head(rg_pass *pass, void **cotangent) {
   for (int i = h->first; i < n->blocks.count; i++)
     if (n->of_block[i].random)
       rg_pass_set_key(pass, i, 0, pass->key + (size_t)i * 4 * rung_dtype_size(n->dtype));
-  for (int s = 0; h->first > 0 && s < states; s++) cotangent[s] = h->out[2 + s];
-  return rung_program_run(h->program, pass->ctx, pass->workspace, h->in, h->out);
+  RG_TRY(rung_program_run(h->program, pass->ctx, pass->workspace, h->in, h->out));
+  if (!pass->options.observe) return RUNG_OK;
+  bool fixed = rg_state_fixed(n, h->first);
+  pass->seen.state[pass->layers] = rg_pass_rms(pass, h->first, fixed, pass->begin[pass->spans]);
+  pass->seen.cotangent[pass->layers] =
+      h->first > 0 ? rg_pass_rms(pass, h->first, false, cotangent) : NAN;
+  return RUNG_OK;
 }
 
 /* ---- back ---- */
@@ -323,7 +331,7 @@ static rung_status check_labels(const rg_pass *pass, const rg_pass_batch *batch)
 }
 
 /* Gradients of weights between nodes in time are sums over layers. */
-static void clear_shared_gradients(rg_pass *pass) {
+void rg_pass_clear_shared_gradients(rg_pass *pass) {
   const rung_network *n = pass->network;
   size_t size = rung_dtype_size(n->dtype);
   for (int i = 0; i < n->parameter_count; i++) {
@@ -334,22 +342,29 @@ static void clear_shared_gradients(rg_pass *pass) {
   }
 }
 
+bool rg_pass_goes_back(const rg_pass *pass, int64_t layer) {
+  return layer > 0 || pass->network->blocks.list[0].layers > 1;
+}
+
+rung_status rg_pass_there_and_back(rg_pass *pass, double *drift) {
+  void *cotangent[RG_MOST_STATES];
+  for (int s = 0; s < RG_MOST_STATES; s++)
+    cotangent[s] = pass->pool ? pass->pool + (size_t)s * pass->slot_bytes : NULL;
+  pass->begin[0][0] = (void *)pass->batch.x;
+  rg_pass_clear_shared_gradients(pass);
+  if (pass->spans && pass->span[0].kind == RG_SPAN_RECURSE) return rg_pass_recurse(pass, cotangent);
+  RG_TRY(forward(pass));
+  RG_TRY(rg_pass_run_head(pass, cotangent));
+  return backward(pass, cotangent, drift);
+}
+
 rung_status rg_pass_run(rg_pass *pass, const rg_pass_batch *batch, rg_pass_result *out) {
   const rung_network *n = pass->network;
-  void *cotangent[RG_MOST_STATES] = {NULL};
   pass->batch = *batch;
   pass->ran = false;
   *out = (rg_pass_result){.gradient = pass->gradient, .scores = pass->scores};
   RG_TRY(check_labels(pass, batch));
-  pass->begin[0][0] = (void *)batch->x;
-  clear_shared_gradients(pass);
-  if (pass->spans && pass->span[0].kind == RG_SPAN_RECURSE) {
-    RG_TRY(rg_pass_recurse(pass, cotangent));
-  } else {
-    RG_TRY(forward(pass));
-    RG_TRY(rg_pass_run_head(pass, cotangent));
-    RG_TRY(backward(pass, cotangent, &out->drift));
-  }
+  RG_TRY(rg_pass_there_and_back(pass, &out->drift));
   if (n->statistics)
     memcpy(n->running, pass->running, (size_t)n->statistics * rung_dtype_size(n->dtype));
   out->loss = rg_fetch(n->dtype, pass->loss, 0).hi;

@@ -399,6 +399,101 @@ static void every_allocation_may_fail(void **state) {
     assert_true(fail_each_allocation(plan_and_run, &a, (fail_options){.most = 150}) > 150);
 }
 
+/* u' (J v) = (J' u)' v, and J v is the change of scores by differences; whatever the plan. */
+static void products_are_those_of_the_jacobian(void **state) {
+  rung_context *ctx = *state;
+  rung_set_threads(ctx, 1);
+  const rg_block_kind *kinds[] = {&chain_residual_kind, &chain_verlet_kind, &chain_leap_kind};
+  for (int i = 0; i < 12; i++) {
+    chain_plan plan = plan_of(kinds[i % 3], RUNG_F64);
+    plan.norm = i & 1 ? "batch" : "none";
+    plan.nodes = i & 4 ? 3 : 0;
+    rg_pass_options options = options_of(i < 6 ? RUNG_STORE : RUNG_RECOMPUTE, RUNG_SQUARED);
+    options.products = true;
+    rung_network *n;
+    rg_pass *pass;
+    rg_pass_result result;
+    data d = make_data(ctx, RUNG_F64, RUNG_SQUARED);
+    rg_pass_batch batch = batch_of(&d);
+    assert_ok(ctx, chain_make(ctx, &plan, &n));
+    assert_ok(ctx, rg_pass_create(n, ctx, &options, &pass));
+    size_t parameters = (size_t)n->parameters, scores = BATCH * OUTPUTS;
+    double *v = rg_alloc(ctx, parameters, sizeof *v), *u = rg_alloc(ctx, scores, sizeof *u);
+    double *jv = rg_alloc(ctx, scores, sizeof *jv), *ju = rg_alloc(ctx, parameters, sizeof *ju);
+    double *running = rg_alloc(ctx, (size_t)n->statistics, sizeof *running);
+    chain_fill(RUNG_F64, v, n->parameters, 5);
+    chain_fill(RUNG_F64, u, (int64_t)scores, 6);
+    assert_error(ctx, rg_pass_forward_product(pass, v, jv), RUNG_E_ARGUMENT, "no batch");
+    assert_ok(ctx, rg_pass_run(pass, &batch, &result));
+    memcpy(running, n->running, (size_t)n->statistics * sizeof *running);
+    assert_ok(ctx, rg_pass_forward_product(pass, v, jv));
+    assert_ok(ctx, rg_pass_backward_product(pass, u, ju));
+    assert_memory_equal(running, n->running, (size_t)n->statistics * sizeof *running);
+    double there = 0, back = 0, size = 0, off = 0;
+    for (size_t k = 0; k < scores; k++) there += u[k] * jv[k];
+    for (size_t k = 0; k < parameters; k++) back += v[k] * ju[k];
+    assert_true(fabs(there - back) < 1e-11 * (fabs(there) + 1));
+    const double h = 1e-6;
+    double *theta = n->theta, *before = u; /* u has served */
+    for (size_t k = 0; k < parameters; k++) theta[k] -= h * v[k];
+    assert_ok(ctx, rg_pass_run(pass, &batch, &result));
+    memcpy(before, result.scores, scores * sizeof *before);
+    for (size_t k = 0; k < parameters; k++) theta[k] += 2 * h * v[k];
+    assert_ok(ctx, rg_pass_run(pass, &batch, &result));
+    for (size_t k = 0; k < scores; k++) {
+      double change = (((const double *)result.scores)[k] - before[k]) / (2 * h);
+      off = fmax(off, fabs(change - jv[k]));
+      size = fmax(size, fabs(jv[k]));
+    }
+    assert_true(off < 1e-7 * size);
+    double *owned[] = {v, u, jv, ju, running};
+    for (int k = 0; k < 5; k++) rg_free(ctx, owned[k]);
+    rg_pass_destroy(pass);
+    rung_network_destroy(n);
+    free_data(ctx, &d);
+  }
+}
+
+/* What is observed is the same for every plan, and the first state is the batch. */
+static void norms_of_layers_are_seen(void **state) {
+  rung_context *ctx = *state;
+  rung_set_threads(ctx, 1);
+  double first[2][16];
+  for (int i = 0; i < 3; i++) {
+    chain_plan plan = plan_of(&chain_verlet_kind, RUNG_F32);
+    plan.fixed = true;
+    rg_pass_options options = options_of(
+        (rung_activations[]){RUNG_STORE, RUNG_RECOMPUTE, RUNG_REVERSE_EXACT}[i], RUNG_SQUARED);
+    options.observe = true;
+    rung_network *n;
+    rg_pass *pass;
+    rg_pass_result result;
+    data d = make_data(ctx, RUNG_F32, RUNG_SQUARED);
+    rg_pass_batch batch = batch_of(&d);
+    assert_ok(ctx, chain_make(ctx, &plan, &n));
+    assert_ok(ctx, rg_pass_create(n, ctx, &options, &pass));
+    assert_ok(ctx, rg_pass_run(pass, &batch, &result));
+    const rg_pass_seen *seen = rg_pass_observed(pass);
+    assert_int_equal(rg_pass_layers(pass), 8);
+    double sum = 0;
+    for (int k = 0; k < BATCH * FEATURES; k++)
+      sum += (double)((float *)d.x)[k] * (double)((float *)d.x)[k];
+    assert_true(fabs(seen->state[0] - sqrt(sum / (BATCH * FEATURES))) < 1e-6);
+    assert_true(isnan(seen->cotangent[0]));
+    for (int k = 1; k < 8; k++) assert_true(seen->state[k] > 0 && seen->cotangent[k] > 0);
+    if (i == 0) {
+      memcpy(first[0], seen->state, 8 * sizeof(double));
+      memcpy(first[1], seen->cotangent, 8 * sizeof(double));
+    } else {
+      assert_memory_equal(first[0], seen->state, 8 * sizeof(double));
+      assert_memory_equal(first[1] + 1, seen->cotangent + 1, 7 * sizeof(double));
+    }
+    rg_pass_destroy(pass);
+    rung_network_destroy(n);
+    free_data(ctx, &d);
+  }
+}
+
 /* Past the bound: an error that says where and what would help, and statistics as before. */
 static void drift_past_the_bound_is_an_error(void **state) {
   rung_context *ctx = *state;
@@ -476,6 +571,8 @@ int main(void) {
       TEST(reversal_takes_the_memory_of_few_layers),
       TEST(exact_reversal_gives_the_bits_of_storing),
       TEST(sixteen_thousand_layers_are_reversed_to_the_bit),
+      TEST(products_are_those_of_the_jacobian),
+      TEST(norms_of_layers_are_seen),
       TEST(what_cannot_be_is_refused),
       TEST(every_allocation_may_fail),
   };
