@@ -46,10 +46,10 @@ typedef struct rung_dataset_options {
   int height, width; /**< Image files: scaled to this size by area averages. 0 (default): all images
                           must have the same size. */
   int channels;      /**< Image files: 1 grey or 3 colours. 0 (default): 3 where any has colours. */
-  size_t memory;     /**< Most bytes that the set may hold, also while it is opened. IDX and CIFAR
-                          files that do not fit are read from the disk sample by sample (unpacked to
-                          a temporary file first); tables that do not fit are an error. 0 (default):
-                          no limit. */
+  size_t memory;     /**< Most bytes for the samples. IDX and CIFAR-10 files that do not fit are
+                          read from the disk sample by sample (unpacked to a temporary file first);
+                          tables, with what reading them takes, must fit. Labels and names come on
+                          top: rung_dataset_bytes() tells all. 0 (default): no limit. */
 } rung_dataset_options;
 
 /** The defaults. */

@@ -450,6 +450,47 @@ static void test_corrupted_batches(void **state) {
   remove_folder(&f);
 }
 
+/* Of a table: noise in units of the scale, dropout to the mean. */
+static void test_changed_features(void **state) {
+  rung_context *ctx = *state;
+  rung_dataset *set;
+  enum { ROWS = 2000 };
+  static double x[3 * ROWS];
+  static int label[ROWS];
+  static const double mean[] = {100, -1, 0}, scale[] = {10, 0.1, 1};
+  for (int i = 0; i < 3 * ROWS; i++) x[i] = i % 7;
+  assert_ok(ctx, rung_dataset_from_arrays(ctx, ROWS, 3, x, 1, label, 0, NULL, &set));
+  for (int way = 0; way < 3; way++) { /* noise for evaluation and for training, dropout */
+    rung_batches *batches;
+    rung_batch_options o = defaults();
+    rung_batch b;
+    double squares = 0;
+    int zeros = 0;
+    o.batch = ROWS;
+    o.mean = mean;
+    o.scale = scale;
+    o.training = way == 1;
+    o.augment.noise = 0.5;
+    o.corruption = way == 0 ? RUNG_NOISE : way == 2 ? RUNG_DROPOUT : RUNG_CLEAN;
+    o.level = way == 2 ? 0.25 : 0.5;
+    assert_ok(ctx, rung_batches_open(set, ctx, NULL, &o, RUNG_F64, &batches));
+    assert_ok(ctx, rung_batches_next(batches, &b));
+    for (int i = 0; i < ROWS; i++)
+      for (int j = 0; j < 3; j++) {
+        double clean = (x[3 * b.sample[i] + j] - mean[j]) / scale[j];
+        double e = ((const double *)b.x)[3 * i + j] - clean;
+        squares += e * e;
+        zeros += ((const double *)b.x)[3 * i + j] == 0 && clean != 0;
+        if (way == 2) assert_true(e == 0 || fabs(e + clean) < 1e-12);
+      }
+    double n = 3 * ROWS;
+    if (way < 2) assert_true(fabs(squares / n / 0.25 - 1) < 4 * sqrt(2 / n));
+    if (way == 2) assert_in_range(zeros, 1150, 1500); /* a seventh of one column is 0 before */
+    rung_batches_destroy(batches);
+  }
+  rung_dataset_destroy(set);
+}
+
 /* What fails on the other thread is told by this one, again and again, until it is mended. */
 static void test_errors_of_the_thread(void **state) {
   rung_context *ctx = *state;
@@ -578,6 +619,7 @@ int main(void) {
       TEST(test_noise),
       TEST(test_corruption),
       TEST(test_corrupted_batches),
+      TEST(test_changed_features),
       TEST(test_errors_of_the_thread),
       TEST(test_messages),
       TEST(test_memory_runs_out),

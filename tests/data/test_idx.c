@@ -56,6 +56,29 @@ static void test_samples(void **state) {
   remove_folder(&f);
 }
 
+/* Four dimensions: the last are channels. */
+static void test_colours(void **state) {
+  rung_context *ctx = *state;
+  folder f = make_folder();
+  rung_dataset *set;
+  unsigned char data[64];
+  int64_t shape[3];
+  size_t at = put_big(data, 0x804);
+  static const uint32_t sizes[] = {2, 2, 3, 3};
+  for (int i = 0; i < 4; i++) at += put_big(data + at, sizes[i]);
+  for (int i = 0; i < 36; i++) data[at++] = (unsigned char)(5 * i);
+  write_bytes(&f, IMAGES, data, at);
+  write_bytes(&f, LABELS, data, make_idx_labels(data, 2, 2));
+  assert_ok(ctx, rung_dataset_open(ctx, path_in(&f, IMAGES), NULL, &set));
+  assert_int_equal(rung_dataset_shape(set, shape), 3);
+  assert_true(shape[0] == 2 && shape[1] == 3 && shape[2] == 3);
+  double x[18];
+  assert_ok(ctx, rung_dataset_read(set, ctx, 1, RUNG_F64, x));
+  for (int j = 0; j < 18; j++) assert_true(x[j] == 5 * (18 + j) / 255.0);
+  rung_dataset_destroy(set);
+  remove_folder(&f);
+}
+
 static void test_messages(void **state) {
   rung_context *ctx = *state;
   folder f = make_folder();
@@ -223,8 +246,13 @@ static void test_memory_runs_out(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_samples), TEST(test_messages),       TEST(test_packed_files),
-      TEST(test_skipped), TEST(test_without_labels), cmocka_unit_test(test_memory_runs_out),
+      TEST(test_samples),
+      TEST(test_colours),
+      TEST(test_messages),
+      TEST(test_packed_files),
+      TEST(test_skipped),
+      TEST(test_without_labels),
+      cmocka_unit_test(test_memory_runs_out),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -269,6 +269,31 @@ static void test_skipped_rows(void **state) {
   remove_folder(&f);
 }
 
+/* Columns of a NumPy array are named by their numbers from 0. */
+static void test_numpy(void **state) {
+  rung_context *ctx = *state;
+  folder f = make_folder();
+  rung_dataset *set;
+  static const double cells[] = {1, 2, 0, 3, 4, 1.5};
+  unsigned char data[256] = "\x93NUMPY\1";
+  snprintf((char *)data + 10, 119, "%-117s\n",
+           "{'descr': '<f8', 'fortran_order': False, 'shape': (2, 3), }");
+  data[8] = 118;
+  memcpy(data + 128, cells, sizeof cells);
+  write_bytes(&f, "a.npy", data, 128 + sizeof cells);
+  write_bytes(&f, "a.npy.gz", data, 128 + sizeof cells);
+  for (int i = 0; i < 2; i++) {
+    assert_ok(ctx, rung_dataset_open(ctx, path_in(&f, i ? "a.npy.gz" : "a.npy"), NULL, &set));
+    check_row(ctx, set, 1, 3, 4);
+    assert_string_equal(rung_dataset_feature(set, 1), "1");
+    assert_string_equal(rung_dataset_class(set, 0), "0");
+    assert_string_equal(rung_dataset_class(set, 1), "1.5");
+    assert_int_equal(rung_dataset_label(set, 1), 1);
+    rung_dataset_destroy(set);
+  }
+  remove_folder(&f);
+}
+
 static void test_arrays(void **state) {
   rung_context *ctx = *state;
   rung_dataset *set;
@@ -342,6 +367,7 @@ int main(void) {
       TEST(test_messages),
       TEST(test_many_categories),
       TEST(test_skipped_rows),
+      TEST(test_numpy),
       TEST(test_arrays),
       cmocka_unit_test(test_memory_runs_out),
   };
