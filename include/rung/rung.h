@@ -16,6 +16,7 @@
 #include "rung/network.h"
 #include "rung/op.h"
 #include "rung/run.h"
+#include "rung/stability.h"
 #include "rung/table.h"
 #include "rung/train.h"
 
