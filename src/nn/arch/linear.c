@@ -19,26 +19,26 @@ rung_node rg_pooled(rung_graph *g, rung_node x) {
   return rung_node_shape(g, x).rank == 4 ? rung_mean(g, x, (1u << 1) | (1u << 2), 0) : x;
 }
 
-/* [N][H/2][2][W/2][2][C] */
-static rung_node halved(rung_graph *g, rung_node x) {
+static const rung_pool two_by_two = {.window = {2, 2}, .stride = {2, 2}};
+
+static bool can_be_halved(rung_graph *g, rung_node x) {
   rung_shape s = rung_node_shape(g, x);
-  if (s.rank != 4) return RUNG_NONE;
-  if (s.dim[1] < 2 || s.dim[2] < 2)
-    return rung_node_fail(
-        g, RUNG_E_SHAPE,
-        "channels: too many stages, images of %lld by %lld pixels cannot be halved",
-        (long long)s.dim[1], (long long)s.dim[2]);
-  for (int axis = 1; axis <= 2; axis++)
-    if (s.dim[axis] % 2) x = rung_slice(g, x, axis, 0, s.dim[axis] - 1, 1);
-  return rung_reshape(g, x, 6, (int64_t[]){s.dim[0], s.dim[1] / 2, 2, s.dim[2] / 2, 2, s.dim[3]});
+  if (s.rank != 4) return false;
+  if (s.dim[1] >= 2 && s.dim[2] >= 2) return true;
+  rung_node_fail(g, RUNG_E_SHAPE,
+                 "channels: too many stages, images of %lld by %lld pixels cannot be halved",
+                 (long long)s.dim[1], (long long)s.dim[2]);
+  return false;
 }
 
 rung_node rg_halved_mean(rung_graph *g, rung_node x) {
-  return rung_mean(g, halved(g, x), (1u << 2) | (1u << 4), 0);
+  if (!can_be_halved(g, x)) return RUNG_NONE;
+  return rung_average_pool2d(g, x, &two_by_two);
 }
 
 rung_node rg_halved_max(rung_graph *g, rung_node x) {
-  return rung_reduce_max(g, halved(g, x), (1u << 2) | (1u << 4), 0);
+  if (!can_be_halved(g, x)) return RUNG_NONE;
+  return rung_max_pool2d(g, x, &two_by_two);
 }
 
 static bool is_image(const rung_graph *g, rung_node x) {

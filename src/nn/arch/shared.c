@@ -80,27 +80,15 @@ static void part_name(char *out, const char *name, const char *part) {
   snprintf(out, RG_VARIABLE_NAME, "%s.%s", name, part);
 }
 
-/* (a - mean) / sqrt(variance + SMALL) */
-static rung_node standard(rung_graph *g, rung_node a, rung_node mean, rung_node variance) {
-  rung_node small = rung_add(g, variance, rung_constant(g, SMALL));
-  return rung_mul(g, rung_sub(g, a, mean), rung_reciprocal(g, rung_sqrt(g, small)));
-}
-
-static rung_node variance_around(rung_graph *g, rung_node a, rung_node mean, unsigned axes) {
-  rung_node d = rung_sub(g, a, mean);
-  return rung_mean(g, rung_mul(g, d, d), axes, 1);
-}
-
 /* (1 - MOMENTUM) old + MOMENTUM scale now */
-static rung_node running(rung_graph *g, rung_node old, rung_node now, int64_t channels,
-                         double scale) {
-  return rung_add(
-      g, rung_mul(g, rung_constant(g, 1 - MOMENTUM), old),
-      rung_mul(g, rung_constant(g, MOMENTUM * scale), rung_reshape(g, now, 1, &channels)));
+static rung_node running(rung_graph *g, rung_node old, rung_node now, double scale) {
+  return rung_add(g, rung_mul(g, rung_constant(g, 1 - MOMENTUM), old),
+                  rung_mul(g, rung_constant(g, MOMENTUM * scale), now));
 }
 
-/* Over samples and positions, for each channel. */
-static rung_node batch_normalised(rg_builder *b, const char *name, rung_node a) {
+/* Over samples and positions, for each channel; in inference by running statistics. */
+static rung_node batch_normalised(rg_builder *b, const char *name, rung_node a, rung_node gain,
+                                  rung_node shift) {
   rung_graph *g = rg_builder_graph(b);
   rung_shape shape = rung_node_shape(g, a);
   int64_t channels = rg_channels(g, a);
@@ -109,56 +97,34 @@ static rung_node batch_normalised(rg_builder *b, const char *name, rung_node a) 
   part_name(variance_name, name, "variance");
   rung_node mean = rg_statistic(b, mean_name, 1, &channels, 0);
   rung_node variance = rg_statistic(b, variance_name, 1, &channels, 1);
-  if (!rg_builder_training(b)) return standard(g, a, mean, variance);
-  unsigned axes = (1u << (shape.rank - 1)) - 1;
-  rung_node now = rung_mean(g, a, axes, 1), spread = variance_around(g, a, now, axes);
+  if (!rg_builder_training(b)) return rung_normalize_by(g, a, mean, variance, SMALL, gain, shift);
+  rung_node now, spread;
+  rung_node y = rung_normalize(g, a, RUNG_NORM_BATCH, 1, SMALL, gain, shift, &now, &spread);
   double count = (double)(rung_shape_count(&shape) / channels);
-  rg_statistic_update(b, mean, running(g, mean, now, channels, 1));
+  rg_statistic_update(b, mean, running(g, mean, now, 1));
   rg_statistic_update(b, variance,
-                      running(g, variance, spread, channels, count > 1 ? count / (count - 1) : 1));
-  return standard(g, a, now, spread);
-}
-
-/* Over positions and each of `groups` parts of the channels, for each sample. */
-static rung_node group_normalised(rung_graph *g, rung_node a, int64_t groups) {
-  rung_shape shape = rung_node_shape(g, a);
-  int64_t channels = shape.dim[shape.rank - 1];
-  if (groups < 1 || channels % groups)
-    return rung_node_fail(g, RUNG_E_ARGUMENT,
-                          "groups: %lld channels do not fall into %lld equal groups",
-                          (long long)channels, (long long)groups);
-  const int64_t parts[4] = {shape.dim[0], rung_shape_count(&shape) / shape.dim[0] / channels,
-                            groups, channels / groups};
-  rung_node x = rung_reshape(g, a, 4, parts);
-  unsigned axes = (1u << 1) | (1u << 3);
-  rung_node mean = rung_mean(g, x, axes, 1);
-  x = standard(g, x, mean, variance_around(g, x, mean, axes));
-  return rung_reshape(g, x, shape.rank, shape.dim);
+                      running(g, variance, spread, count > 1 ? count / (count - 1) : 1));
+  return y;
 }
 
 rung_node rg_normalised(rg_builder *b, const char *name, const char *kind, rung_node a) {
+  static const rung_norm norm_of[LENGTH(norms)] = {
+      RUNG_NORM_BATCH, RUNG_NORM_BATCH, RUNG_NORM_LAYER, RUNG_NORM_GROUP, RUNG_NORM_INSTANCE};
   rung_graph *g = rg_builder_graph(b);
-  if (!strcmp(kind, "none")) return a;
-  rung_shape shape = rung_node_shape(g, a);
-  if (shape.rank < 2) return RUNG_NONE;
+  int which = 0;
+  while (which < LENGTH(norms) && strcmp(kind, norms[which]) != 0) which++;
+  if (which == 0 || a == RUNG_NONE) return a;
+  if (which == LENGTH(norms))
+    return rung_node_fail(g, RUNG_E_ARGUMENT, "norm: \"%s\" is not known", kind);
   int64_t channels = rg_channels(g, a);
-  rung_node x;
-  if (!strcmp(kind, "batch"))
-    x = batch_normalised(b, name, a);
-  else if (!strcmp(kind, "instance") && shape.rank < 3)
-    x = rung_node_fail(g, RUNG_E_ARGUMENT,
-                       "norm: instance normalises each channel of an image; features have none");
-  else
-    x = group_normalised(g, a,
-                         !strcmp(kind, "group")   ? rg_builder_block(b)->settings.groups
-                         : !strcmp(kind, "layer") ? 1
-                                                  : channels);
   char gain_name[RG_VARIABLE_NAME], shift_name[RG_VARIABLE_NAME];
   part_name(gain_name, name, "gain");
   part_name(shift_name, name, "shift");
   rung_node gain = rg_parameter(b, gain_name, 1, &channels, RG_BEGIN_CONSTANT, 1, false);
   rung_node shift = rg_parameter(b, shift_name, 1, &channels, RG_BEGIN_CONSTANT, 0, false);
-  return rung_add(g, rung_mul(g, x, gain), shift);
+  if (norm_of[which] == RUNG_NORM_BATCH) return batch_normalised(b, name, a, gain, shift);
+  return rung_normalize(g, a, norm_of[which], rg_builder_block(b)->settings.groups, SMALL, gain,
+                        shift, NULL, NULL);
 }
 
 double rg_begin_size(const rg_block *block) {
