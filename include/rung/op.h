@@ -63,6 +63,8 @@ typedef struct rung_op {
   int elementwise;  /**< 1: result element i depends on operands' elements i alone; operands
                          broadcast; `jvp`, `vjp`, `view`, `plan` are left out, and without
                             `shape` the result has the operands' common shape. */
+  int cheap;        /**< Elementwise: 1 where computing it again costs less than writing its result
+                         to memory and reading it back; then it may be computed again. */
   /** The result's shape, and checks on operands and attributes; errors by rung_fail(). Required
    * where the op is not elementwise. */
   rung_status (*shape)(rung_context *ctx, int operands, const rung_shape *in,

@@ -184,8 +184,18 @@ static rung_status make_steps(rg_compiler *c) {
   return RUNG_OK;
 }
 
+static rung_status copy_nodes(rg_compiler *c) {
+  c->own = (rung_graph){.ctx = c->ctx, .size = c->g->size, .capacity = 2 * c->g->size};
+  c->own.node = rg_alloc(c->ctx, (size_t)c->own.capacity, sizeof *c->own.node);
+  if (!c->own.node) return RUNG_E_MEMORY;
+  if (c->g->size) memcpy(c->own.node, c->g->node, (size_t)c->g->size * sizeof *c->own.node);
+  c->g = &c->own;
+  return RUNG_OK;
+}
+
 static rung_status compile(rg_compiler *c, size_t limit) {
-  size_t size = (size_t)c->g->size;
+  RG_TRY(copy_nodes(c));
+  size_t size = (size_t)c->own.capacity;
   c->need = rg_calloc(c->ctx, size, sizeof *c->need);
   c->info = rg_alloc(c->ctx, size, sizeof *c->info);
   c->unit = rg_alloc(c->ctx, size, sizeof *c->unit);
@@ -199,6 +209,7 @@ static rung_status compile(rg_compiler *c, size_t limit) {
   RG_TRY(lay_constants(c));
   rg_place_outputs(c);
   RG_TRY(rg_make_units(c));
+  rg_compute_again(c);
   RG_TRY(rg_place_shares(c));
   RG_TRY(order_units(c));
   rg_find_lifetimes(c);
@@ -214,6 +225,7 @@ static rung_status compile(rg_compiler *c, size_t limit) {
 
 static void release(rg_compiler *c) {
   rg_free(c->ctx, c->output);
+  rg_free(c->ctx, c->own.node);
   rg_free(c->ctx, c->need);
   rg_free(c->ctx, c->info);
   rg_free(c->ctx, c->unit);

@@ -42,6 +42,7 @@ typedef struct rg_edge {
 typedef struct rg_compiler {
   rung_context *ctx;
   const rung_graph *g;
+  rung_graph own; /* g from when the outputs are settled: the nodes, and room for as many copies */
   rung_program *program;
   int inputs, outputs;
   const rung_node *input;
@@ -81,6 +82,9 @@ bool rg_same_elements(const rg_compiler *c, int node, int j);
 /* share.c: outputs in the place of inputs. */
 rung_status rg_prepare_shares(rg_compiler *c, rung_graph *g);
 rung_status rg_place_shares(rg_compiler *c);
+
+/* again.c: lets groups compute what they would read from other groups. */
+void rg_compute_again(rg_compiler *c);
 
 /* place.c: which arrays need memory, from which step to which, and where it lies. */
 void rg_place_outputs(rg_compiler *c);

@@ -5,7 +5,7 @@
 
 /* Estimated operations of a piece: fewer would not repay the laying of what is the same in all its
  * tiles. */
-enum { PIECE_WORK = 100000, MOST_PIECES = 256 };
+enum { PIECE_WORK = 200000, MOST_PIECES = 128 };
 
 /* A group being turned into a step. */
 typedef struct builder {

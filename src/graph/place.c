@@ -66,10 +66,13 @@ static int add_array(placing *p, int64_t elements, int born, int died) {
 /* The nodes of a group are done one after the other in each tile. Has the group read all it needs
  * of `root` when it comes to write the node, and only elements that lie where it writes? */
 static bool is_read_out(const rg_compiler *c, int unit, int root, int node) {
-  for (int i = c->unit[unit].first; i >= 0; i = c->info[i].next)
+  bool written = false;
+  for (int i = c->unit[unit].first; i >= 0; i = c->info[i].next) {
     for (int j = 0; j < c->g->node[i].operands; j++)
-      if (c->info[c->g->node[i].in[j]].root == root && (i > node || !rg_same_elements(c, i, j)))
+      if (c->info[c->g->node[i].in[j]].root == root && (written || !rg_same_elements(c, i, j)))
         return false;
+    written = written || i == node;
+  }
   return true;
 }
 

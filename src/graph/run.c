@@ -17,6 +17,10 @@ typedef struct run {
   atomic_int status;
 } run;
 
+static int64_t min64(int64_t x, int64_t y) {
+  return x < y ? x : y;
+}
+
 static char *resolve(const run *r, const rg_place *place) {
   switch (place->space) {
   case RG_INPUT:
@@ -60,6 +64,32 @@ static void fill(rung_dtype dtype, char *out, const char *from, int64_t count) {
     FILL(rung_dd);
 }
 
+/* Repeats the first `period` bytes: each copy doubles what there is. */
+static void repeat(char *out, size_t period, size_t bytes) {
+  for (size_t done = period; done < bytes; done *= 2)
+    memcpy(out + done, out, done < bytes - done ? done : bytes - done);
+}
+
+/* `count` elements of the last dimension from the one at `array`. */
+static void load_run(rung_dtype dtype, const rg_load *load, const char *array, int64_t count,
+                     char *out) {
+  if (load->stride[load->rank - 1])
+    memcpy(out, array, (size_t)count * rung_dtype_size(dtype));
+  else
+    fill(dtype, out, array, count);
+}
+
+/* The element `at` of the broadcast array: its index in each dimension; where it lies. */
+static int64_t locate(const rg_load *load, int64_t at, int64_t *index) {
+  int64_t from = 0;
+  for (int i = load->rank - 1; i >= 0; i--) {
+    index[i] = at % load->dim[i];
+    at /= load->dim[i];
+    from += index[i] * load->stride[i];
+  }
+  return from;
+}
+
 /* Elements start .. start+count-1 of the broadcast array, run by run of its last dimension. */
 static void load_tile(rung_dtype dtype, const rg_load *load, const char *array, int64_t start,
                       int64_t count, char *out) {
@@ -69,28 +99,16 @@ static void load_tile(rung_dtype dtype, const rg_load *load, const char *array, 
     fill(dtype, out, array, count);
     return;
   }
-  int64_t index[RUNG_MAX_RANK], rest = start, from = 0;
-  for (int i = last; i >= 0; i--) {
-    index[i] = rest % load->dim[i];
-    rest /= load->dim[i];
-    from += index[i] * load->stride[i];
-  }
-  while (count > 0) {
-    int64_t length = load->dim[last] - index[last];
-    if (length > count) length = count;
-    if (load->stride[last])
-      memcpy(out, array + (size_t)from * size, (size_t)length * size);
-    else
-      fill(dtype, out, array + (size_t)from * size, length);
-    out += (size_t)length * size;
-    count -= length;
-    from += length * load->stride[last];
-    index[last] += length;
-    for (int i = last; i > 0 && index[i] == load->dim[i]; i--) {
-      from += load->stride[i - 1] - load->dim[i] * load->stride[i];
-      index[i] = 0;
-      index[i - 1]++;
+  for (int64_t end = start + count; start < end;) {
+    int64_t index[RUNG_MAX_RANK], from = locate(load, start, index);
+    int64_t length = min64(load->dim[last] - index[last], end - start), loaded = length;
+    load_run(dtype, load, array + (size_t)from * size, length, out);
+    if (last > 0 && load->stride[last - 1] == 0 && length == load->dim[last]) { /* and again */
+      loaded = min64((load->dim[last - 1] - index[last - 1]) * length, end - start);
+      repeat(out, (size_t)length * size, (size_t)loaded * size);
     }
+    out += (size_t)loaded * size;
+    start += loaded;
   }
 }
 
@@ -149,10 +167,6 @@ static void run_tile(run *r, char *scratch, int64_t row, int64_t rows) {
                       .dtype = dtype};
     keep_status(r, choose(&instruction->kernels, r->ctx->isa)(&call));
   }
-}
-
-static int64_t min64(int64_t x, int64_t y) {
-  return x < y ? x : y;
 }
 
 static void run_group(void *arg, int64_t piece, int slot) {

@@ -8,8 +8,12 @@ static rung_node partial(rung_graph *g, rung_node node, int which) {
   return rung_constant(g, 1);
 }
 
-static const rung_op op = {
-    .name = "add", .operands = 2, .elementwise = 1, .partial = partial, .kernel = RG_TABLE(add)};
+static const rung_op op = {.name = "add",
+                           .operands = 2,
+                           .elementwise = 1,
+                           .cheap = 1,
+                           .partial = partial,
+                           .kernel = RG_TABLE(add)};
 
 rung_node rung_add(rung_graph *g, rung_node a, rung_node b) {
   if (rg_is_constant(g, a, 0) && b != RUNG_NONE) return b;

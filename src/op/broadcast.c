@@ -36,6 +36,7 @@ static rung_node map(rung_graph *g, rung_node node, const rung_node *in, const i
 static const rung_op op = {.name = "broadcast",
                            .operands = 1,
                            .elementwise = 1,
+                           .cheap = 1,
                            .shape = shape_of,
                            .partial = partial,
                            .map = map,

@@ -3,8 +3,11 @@
 
 RG_BINARY(less_equal, rg_less_equal)
 
-static const rung_op op = {
-    .name = "less_equal", .operands = 2, .elementwise = 1, .kernel = RG_TABLE(less_equal)};
+static const rung_op op = {.name = "less_equal",
+                           .operands = 2,
+                           .elementwise = 1,
+                           .cheap = 1,
+                           .kernel = RG_TABLE(less_equal)};
 
 rung_node rung_less_equal(rung_graph *g, rung_node a, rung_node b) {
   return rung_apply(g, &op, 2, (rung_node[]){a, b}, NULL);

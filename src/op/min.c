@@ -8,8 +8,12 @@ static rung_node partial(rung_graph *g, rung_node node, int which) {
   return which == 0 ? rung_less_equal(g, a, b) : rung_less(g, b, a);
 }
 
-static const rung_op op = {
-    .name = "min", .operands = 2, .elementwise = 1, .partial = partial, .kernel = RG_TABLE(min)};
+static const rung_op op = {.name = "min",
+                           .operands = 2,
+                           .elementwise = 1,
+                           .cheap = 1,
+                           .partial = partial,
+                           .kernel = RG_TABLE(min)};
 
 rung_node rung_min(rung_graph *g, rung_node a, rung_node b) {
   return rung_apply(g, &op, 2, (rung_node[]){a, b}, NULL);

@@ -8,8 +8,12 @@ static rung_node partial(rung_graph *g, rung_node node, int which) {
   return rung_constant(g, -1);
 }
 
-static const rung_op op = {
-    .name = "neg", .operands = 1, .elementwise = 1, .partial = partial, .kernel = RG_TABLE(neg)};
+static const rung_op op = {.name = "neg",
+                           .operands = 1,
+                           .elementwise = 1,
+                           .cheap = 1,
+                           .partial = partial,
+                           .kernel = RG_TABLE(neg)};
 
 rung_node rung_neg(rung_graph *g, rung_node a) {
   if (rung_node_op(g, a) == &op) return rung_node_operand(g, a, 0); /* -(-a) */

@@ -15,6 +15,7 @@ static rung_node relu_partial(rung_graph *g, rung_node node, int which) {
 static const rung_op relu_op = {.name = "relu",
                                 .operands = 1,
                                 .elementwise = 1,
+                                .cheap = 1,
                                 .partial = relu_partial,
                                 .kernel = RG_TABLE(relu)};
 
@@ -40,6 +41,7 @@ static rung_node leaky_partial(rung_graph *g, rung_node node, int which) {
 static const rung_op leaky_op = {.name = "leaky_relu",
                                  .operands = 1,
                                  .elementwise = 1,
+                                 .cheap = 1,
                                  .partial = leaky_partial,
                                  .kernel = RG_TABLE(leaky)};
 

@@ -15,6 +15,7 @@ static rung_node partial(rung_graph *g, rung_node node, int which) {
 static const rung_op op = {.name = "select",
                            .operands = 3,
                            .elementwise = 1,
+                           .cheap = 1,
                            .partial = partial,
                            .kernel = RG_TABLE(select)};
 

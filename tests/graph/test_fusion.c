@@ -181,6 +181,53 @@ static void sums_and_results_share_one_pass(void **state) {
   rung_graph_destroy(g);
 }
 
+/* The centred x, which the sum of squares and the result both need, is computed twice and never
+ * written; what takes long is written and read. */
+static void cheap_values_are_computed_again(void **state) {
+  rung_context *ctx = *state;
+  enum { ROWS = 400, C = 16 };
+  for (int dear = 0; dear < 2; dear++) {
+    rung_graph *g;
+    assert_ok(ctx, rung_graph_create(ctx, &g));
+    rung_node in[] = {rung_input(g, "x", 2, (int64_t[]){ROWS, C}),
+                      rung_input(g, "mean", 1, (int64_t[]){C})};
+    rung_node centred = rung_sub(g, in[0], in[1]);
+    if (dear) centred = rung_tanh(g, centred);
+    rung_node sum = rung_sum(g, rung_mul(g, centred, centred), 1, 0);
+    rung_node y = rung_div(g, centred, sum);
+    rung_compile_options options = {.dtype = RUNG_F64};
+    rung_program *program;
+    assert_ok(ctx, rung_set_threads(ctx, 1));
+    assert_ok(ctx, rung_compile(g, &options, 2, in, 1, &y, &program));
+    assert_int_equal(rung_program_steps(program), 2);
+    size_t bytes = rung_program_bytes(program);
+    assert_true((bytes > ROWS * C * sizeof(double)) == dear);
+    double x[ROWS * C], mean[C], out[ROWS * C];
+    void *workspace;
+    assert_ok(ctx, rung_alloc(ctx, bytes, &workspace));
+    for (int i = 0; i < ROWS * C; i++) x[i] = rg_normal(1, 1, (uint64_t)i);
+    for (int i = 0; i < C; i++) mean[i] = 0.1 * i;
+    assert_ok(
+        ctx, rung_program_run(program, ctx, workspace, (const void *[]){x, mean}, (void *[]){out}));
+    for (int j = 0; j < C; j++) {
+      double squares = 0;
+      for (int i = 0; i < ROWS; i++) {
+        double v = x[i * C + j] - mean[j];
+        if (dear) v = tanh(v);
+        squares += v * v;
+      }
+      for (int i = 0; i < ROWS; i++) {
+        double v = x[i * C + j] - mean[j];
+        if (dear) v = tanh(v);
+        assert_true(fabs(out[i * C + j] - v / squares) <= 1e-14 * fabs(v / squares));
+      }
+    }
+    rung_free(ctx, workspace);
+    rung_program_destroy(program);
+    rung_graph_destroy(g);
+  }
+}
+
 /* Long chains of steps that cannot fuse need two arrays of workspace, not one for each. */
 static void arrays_take_the_place_of_what_dies(void **state) {
   rung_context *ctx = *state;
@@ -230,9 +277,8 @@ static void large_graphs_compile_fast(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(fused_reductions_have_the_same_bits),
-      TEST(sums_and_results_share_one_pass),
-      TEST(arrays_take_the_place_of_what_dies),
+      TEST(fused_reductions_have_the_same_bits), TEST(sums_and_results_share_one_pass),
+      TEST(cheap_values_are_computed_again),     TEST(arrays_take_the_place_of_what_dies),
       TEST(large_graphs_compile_fast),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
