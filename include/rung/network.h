@@ -35,15 +35,18 @@ typedef struct rung_network_settings {
   int64_t channels[RUNG_MOST_STAGES]; /**< Channels (images) or width (features) of each stage;
                                            of an mlp: of each hidden layer. */
   int64_t layers[RUNG_MOST_STAGES];   /**< Layers of each stage. */
-  double time;    /**< Final time T of each stage; step size h = T / layers. Default 1. */
-  double step;    /**< Step size h; 0 (default): from `time`. */
-  double gamma;   /**< Diffusion of antisymmetric blocks. Default 1e-4. */
-  int64_t groups; /**< Groups of group normalisation. Default 8. */
-  double dropout; /**< Share of features dropped before the classifier. Default 0. */
-  int64_t nodes;  /**< 0 (default): each layer has weights of its own (piecewise constant in time).
-                       m > 1: weights are linear in time between m nodes. */
-  int fixed;      /**< 1: the state of reversible stages is kept in fixed point, so that the inverse
-                       is exact (rung_fixed_add()). Default 0. */
+  double time;            /**< Final time T of each stage; step size h = T / layers. Default 1. */
+  double step;            /**< Step size h; 0 (default): from `time`. */
+  double gamma;           /**< Diffusion of antisymmetric blocks. Default 1e-4. */
+  int64_t groups;         /**< Groups of group normalisation. Default 8. */
+  int64_t opening_kernel; /**< Images: edge of the opening convolution's kernel. Default 3. */
+  int64_t opening_stride; /**< Images: its stride; 2 makes all stages a quarter of the work.
+                               Default 1. */
+  double dropout;         /**< Share of features dropped before the classifier. Default 0. */
+  int64_t nodes; /**< 0 (default): each layer has weights of its own (piecewise constant in time).
+                      m > 1: weights are linear in time between m nodes. */
+  int fixed;     /**< 1: the state of reversible stages is kept in fixed point, so that the inverse
+                      is exact (rung_fixed_add()). Default 0. */
 } rung_network_settings;
 
 /** The defaults. */

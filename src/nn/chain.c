@@ -12,8 +12,13 @@
 #define SHOWN_SAMPLES 2
 
 rung_network_settings rung_network_settings_default(void) {
-  return (rung_network_settings){
-      .architecture = "mlp", .block = "resnet", .time = 1, .gamma = 1e-4, .groups = 8};
+  return (rung_network_settings){.architecture = "mlp",
+                                 .block = "resnet",
+                                 .time = 1,
+                                 .gamma = 1e-4,
+                                 .groups = 8,
+                                 .opening_kernel = 3,
+                                 .opening_stride = 1};
 }
 
 bool rg_state_fixed(const rung_network *n, int block) {

@@ -27,10 +27,20 @@ typedef struct setting {
 #define SETTING(name, type)                                                                        \
   { "model." #name, type, offsetof(rung_network_settings, name) }
 static const setting settings_list[] = {
-    SETTING(architecture, TEXT), SETTING(block, TEXT),  SETTING(integrator, TEXT),
-    SETTING(activation, TEXT),   SETTING(norm, TEXT),   SETTING(time, REAL),
-    SETTING(step, REAL),         SETTING(gamma, REAL),  SETTING(groups, WHOLE),
-    SETTING(dropout, REAL),      SETTING(nodes, WHOLE), SETTING(fixed, FLAG),
+    SETTING(architecture, TEXT),
+    SETTING(block, TEXT),
+    SETTING(integrator, TEXT),
+    SETTING(activation, TEXT),
+    SETTING(norm, TEXT),
+    SETTING(time, REAL),
+    SETTING(step, REAL),
+    SETTING(gamma, REAL),
+    SETTING(groups, WHOLE),
+    SETTING(opening_kernel, WHOLE),
+    SETTING(opening_stride, WHOLE),
+    SETTING(dropout, REAL),
+    SETTING(nodes, WHOLE),
+    SETTING(fixed, FLAG),
 };
 #define SETTINGS (sizeof settings_list / sizeof *settings_list)
 

@@ -75,6 +75,10 @@ static const rg_recipe_key keys[] = {
     {"model.gamma", RG_VALUE_NUMBER, "1e-4", 0, 1e3, NULL, NULL,
      "diffusion of antisymmetric blocks, K - K' - gamma I"},
     {"model.groups", RG_VALUE_WHOLE, "8", 1, 65536, NULL, NULL, "groups of group normalisation"},
+    {"model.opening_kernel", RG_VALUE_WHOLE, "3", 1, 15, NULL, "pixels",
+     "images: edge of the opening convolution's kernel"},
+    {"model.opening_stride", RG_VALUE_WHOLE, "1", 1, 8, NULL, "pixels",
+     "images: stride of the opening convolution; 2: all stages cost a quarter"},
     {"model.dropout", RG_VALUE_NUMBER, "0", 0, 0.99, NULL, NULL,
      "share of features dropped before the classifier"},
     {"model.nodes", RG_VALUE_WHOLE, "0", 0, 1048576, NULL, NULL,
@@ -180,11 +184,14 @@ void rg_recipe_network(const rung_recipe *recipe, rung_network_settings *out) {
   if (stages) s.stages = stages;
   for (int i = 0; i < stages; i++) s.channels[i] = channels[i];
   if (!stages && given > 1) s.stages = given;
-  for (int i = 0; given && i < s.stages; i++) s.layers[i] = layers[i < given ? i : given - 1];
+  int filled = s.stages ? s.stages : RUNG_MOST_STAGES;
+  for (int i = 0; given && i < filled; i++) s.layers[i] = layers[i < given ? i : given - 1];
   s.time = rg_recipe_real(recipe, "model.time");
   s.step = rg_recipe_real(recipe, "model.step");
   s.gamma = rg_recipe_real(recipe, "model.gamma");
   s.groups = rg_recipe_whole(recipe, "model.groups");
+  s.opening_kernel = rg_recipe_whole(recipe, "model.opening_kernel");
+  s.opening_stride = rg_recipe_whole(recipe, "model.opening_stride");
   s.dropout = rg_recipe_real(recipe, "model.dropout");
   s.nodes = rg_recipe_whole(recipe, "model.nodes");
   s.fixed = is_fixed(recipe);
@@ -260,18 +267,27 @@ void rg_recipe_training(const rung_recipe *recipe, rung_training *out) {
 
 /* ---- what goes together ---- */
 
-/* Blocks whose layers can be undone (docs/architectures.md), and which of a stage's own steps in
- * time each block has beside others. */
+/* What each block of layers in time steps by, its own way first (docs/architectures.md). */
 static const struct {
   const char *name, *integrators;
-  bool reversible;
 } blocks[] = {
-    {"resnet", "euler rk4", false},        {"bottleneck", "euler rk4", false},
-    {"antisymmetric", "euler rk4", false}, {"parabolic", "euler rk4", false},
-    {"hamiltonian", "verlet", true},       {"hamiltonian-two", "verlet", true},
-    {"leapfrog", "leapfrog", true},        {"midpoint", "midpoint", true},
+    {"resnet", "euler rk4 midpoint"},        {"bottleneck", "euler rk4 midpoint"},
+    {"antisymmetric", "euler rk4 midpoint"}, {"parabolic", "euler rk4"},
+    {"hamiltonian", "verlet euler rk4"},     {"hamiltonian-two", "verlet euler rk4"},
+    {"leapfrog", "leapfrog euler rk4"},      {"midpoint", "midpoint euler rk4"},
 };
 #define REVERSIBLE "hamiltonian, hamiltonian-two, leapfrog, midpoint"
+
+/* Can layers be undone that step so? NULL: by the block's own way, the first of `integrators`. */
+static bool is_reversible(const char *integrator, const char *integrators) {
+  static const char *const undone[] = {"verlet", "leapfrog", "midpoint"};
+  for (int i = 0; i < 3; i++) {
+    size_t length = strlen(undone[i]);
+    if (integrator ? !strcmp(integrator, undone[i]) : !strncmp(integrators, undone[i], length))
+      return true;
+  }
+  return false;
+}
 
 static bool in_words(const char *words, const char *word) {
   size_t length = strlen(word);
@@ -327,7 +343,7 @@ static rung_status check_block(const rung_recipe *recipe, rung_context *ctx) {
   rung_activations activations = activations_of(recipe);
   bool fixed = rg_recipe_is(recipe, "model.state", "fixed");
   bool reverse = activations == RUNG_REVERSE || activations == RUNG_REVERSE_EXACT;
-  bool reversible = has_layers(recipe) && blocks[at].reversible;
+  bool reversible = has_layers(recipe) && is_reversible(integrator, blocks[at].integrators);
   if (reverse && !reversible)
     return rg_recipe_fail(recipe, ctx, "training.activations",
                           "activations \"%s\" need a reversible block, which are: " REVERSIBLE

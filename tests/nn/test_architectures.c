@@ -289,6 +289,27 @@ static void a_resnet_recipe_becomes_stable_by_its_block(void **state) {
   }
 }
 
+/* The opening convolution: 25 weights of a channel instead of 9, and half the pixels. */
+static void the_opening_is_as_told(void **state) {
+  rung_context *ctx = *state;
+  static const char *const architectures[] = {"cnn", "resnet", "conv"};
+  for (int i = 0; i < 3; i++) {
+    rung_network_settings s = settings_of(architectures[i], "resnet");
+    int64_t before = parameters(ctx, &s, &image, 3);
+    s.opening_kernel = 5;
+    s.opening_stride = 2;
+    assert_int_equal(parameters(ctx, &s, &image, 3) - before, (25 - 9) * 2 * 4);
+    rung_network *n;
+    assert_ok(ctx, rung_network_create(ctx, &s, &image, 3, RUNG_F32, 1, &n));
+    assert_int_equal(n->state_shape[1][0].dim[0], 3);
+    assert_int_equal(n->state_shape[1][0].dim[1], 3);
+    rung_network_destroy(n);
+    s.opening_stride = 9;
+    assert_error(ctx, rung_network_create(ctx, &s, &image, 3, RUNG_F32, 1, &n), RUNG_E_ARGUMENT,
+                 "opening_stride");
+  }
+}
+
 /* ---- refusals ---- */
 
 static void refused(rung_context *ctx, const rung_network_settings *s, const rung_shape *sample,
@@ -382,6 +403,7 @@ int main(void) {
       TEST(transposed_maps_are_transposed),
       TEST(resnets_have_the_weights_that_were_published),
       TEST(a_resnet_recipe_becomes_stable_by_its_block),
+      TEST(the_opening_is_as_told),
       TEST(what_does_not_go_together_is_refused),
       cmocka_unit_test(every_allocation_may_fail),
   };

@@ -202,7 +202,7 @@ static void keys_must_go_together(void **state) {
        "that, found 64"},
       {"model: {architecture: dense, levels: 2}\n", "model.levels needs model.layers"},
       {"model:\n  architecture: dense\n  integrator: leapfrog\n",
-       "r.yaml:4: block resnet steps in time by: euler rk4; found \"leapfrog\""},
+       "r.yaml:4: block resnet steps in time by: euler rk4 midpoint; found \"leapfrog\""},
       {"model: {architecture: dense}\ntraining:\n  activations: reverse\n",
        "r.yaml:4: activations \"reverse\" need a reversible block, which are: hamiltonian, "
        "hamiltonian-two, leapfrog, midpoint; found resnet"},

@@ -31,15 +31,16 @@ static rung_status build(rung_context *ctx, const rung_network_settings *setting
   rg_fill_stages(&s, 3, 32, 2, true);
   RG_TRY(rg_check_stages(ctx, &s, 1));
   RG_TRY(rg_check_image(ctx, &s, sample));
+  RG_TRY(rg_add_stem(out, &s, RG_ONE));
   for (int i = 0; i < s.stages; i++) {
-    rg_block *first = rg_add_block(out, &s, i ? &smaller_kind : &convolution_kind, "open", i + 1);
-    if (!first) return RUNG_E_MEMORY;
-    first->settings.width = s.channels[i];
+    rg_block *block = i ? rg_add_block(out, &s, &smaller_kind, "open", i + 1) : NULL;
+    if (i && !block) return RUNG_E_MEMORY;
+    if (block) block->settings.width = s.channels[i];
     if (s.layers[i] == 1) continue;
-    rg_block *rest = rg_add_block(out, &s, &convolution_kind, "stage", i + 1);
-    if (!rest) return RUNG_E_MEMORY;
-    rest->settings.width = s.channels[i];
-    rest->layers = s.layers[i] - 1;
+    block = rg_add_block(out, &s, &convolution_kind, "stage", i + 1);
+    if (!block) return RUNG_E_MEMORY;
+    block->settings.width = s.channels[i];
+    block->layers = s.layers[i] - 1;
   }
   return rg_add_head(out, &s, RG_ONE, true, outputs);
 }

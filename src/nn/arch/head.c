@@ -20,9 +20,17 @@ static void stem(rg_builder *b, const rung_node *in, rung_node *out) {
 static const rg_block_kind stem_kind = {.name = "stem", .forward = stem};
 
 rung_status rg_add_stem(rg_blocks *blocks, const rung_network_settings *s, rg_states states) {
+  if (s->opening_kernel < 1 || s->opening_kernel > 15 || s->opening_stride < 1 ||
+      s->opening_stride > 8)
+    return rg_fail(
+        blocks->ctx, RUNG_E_ARGUMENT,
+        "opening_kernel, opening_stride: expected 1 to 15 and 1 to 8, found %lld and %lld",
+        (long long)s->opening_kernel, (long long)s->opening_stride);
   rg_block *block = rg_add_block(blocks, s, &stem_kind, "stem", 0);
   if (!block) return RUNG_E_MEMORY;
   block->settings.width = s->channels[0];
+  block->settings.kernel = s->opening_kernel;
+  block->settings.stride = s->opening_stride;
   rg_block_opens(block, states);
   return RUNG_OK;
 }
