@@ -31,20 +31,28 @@ static inline int64_t to_fixed_f64(double x) {
   return (int64_t)copysign(rounded, scaled);
 }
 
-/* Kernels over the integers in the bits of operands: `value` is an expression in x (operand 0) and
- * y (operand 1), numbers or integers as the types say. An operand may be the result's array. */
+/* Elements as numbers or as the integers in their bits: arrays of either may be the same memory. */
+typedef float __attribute__((may_alias)) bits_f32;
+typedef double __attribute__((may_alias)) bits_f64;
+typedef int32_t __attribute__((may_alias)) bits_i32;
+typedef int64_t __attribute__((may_alias)) bits_i64;
+typedef uint32_t __attribute__((may_alias)) bits_u32;
+typedef uint64_t __attribute__((may_alias)) bits_u64;
+
+/* Kernels over the bits of operands: `value` is an expression in x (operand 0) and y (the last
+ * one). An operand may be the result's array. */
 #define FIXED_KERNEL(name, attributes, out_type, x_type, y_type, value)                            \
   attributes static rung_status name(const rung_call *call) {                                      \
-    const char *in0 = call->in[0], *in1 = call->in[call->operands - 1];                            \
-    char *out = call->out;                                                                         \
-    for (int64_t i = 0; i < call->count; i++) {                                                    \
-      x_type x;                                                                                    \
-      y_type y;                                                                                    \
-      memcpy(&x, in0 + (size_t)i * sizeof x, sizeof x);                                            \
-      memcpy(&y, in1 + (size_t)i * sizeof y, sizeof y);                                            \
+    const x_type *in0 = call->in[0];                                                               \
+    const y_type *in1 = call->in[call->operands - 1];                                              \
+    out_type *out = call->out;                                                                     \
+    const int64_t count = call->count;                                                             \
+    RG_ELEMENTWISE                                                                                 \
+    for (int64_t i = 0; i < count; i++) {                                                          \
+      x_type x = in0[i];                                                                           \
+      y_type y = in1[i];                                                                           \
       (void)y;                                                                                     \
-      out_type result = value;                                                                     \
-      memcpy(out + (size_t)i * sizeof result, &result, sizeof result);                             \
+      out[i] = value;                                                                              \
     }                                                                                              \
     return RUNG_OK;                                                                                \
   }
@@ -53,12 +61,12 @@ static inline int64_t to_fixed_f64(double x) {
   FIXED_KERNEL(name##_avx2, RG_AVX2, out_type, x_type, y_type, value)                              \
   FIXED_KERNEL(name##_avx512, RG_AVX512, out_type, x_type, y_type, value)
 
-FIXED_KERNELS(from_f32, int32_t, float, float, to_fixed_f32(x))
-FIXED_KERNELS(from_f64, int64_t, double, double, to_fixed_f64(x))
-FIXED_KERNELS(value_f32, float, int32_t, int32_t, (float)x / SCALE_F32)
-FIXED_KERNELS(value_f64, double, int64_t, int64_t, (double)x / SCALE_F64)
-FIXED_KERNELS(sum_f32, uint32_t, uint32_t, float, x + (uint32_t)to_fixed_f32(y))
-FIXED_KERNELS(sum_f64, uint64_t, uint64_t, double, x + (uint64_t)to_fixed_f64(y))
+FIXED_KERNELS(from_f32, bits_i32, bits_f32, bits_f32, to_fixed_f32(x))
+FIXED_KERNELS(from_f64, bits_i64, bits_f64, bits_f64, to_fixed_f64(x))
+FIXED_KERNELS(value_f32, bits_f32, bits_i32, bits_i32, (float)x / SCALE_F32)
+FIXED_KERNELS(value_f64, bits_f64, bits_i64, bits_i64, (double)x / SCALE_F64)
+FIXED_KERNELS(sum_f32, bits_u32, bits_u32, bits_f32, x + (uint32_t)to_fixed_f32(y))
+FIXED_KERNELS(sum_f64, bits_u64, bits_u64, bits_f64, x + (uint64_t)to_fixed_f64(y))
 
 /* None in double-double: its elements have no one integer. */
 #define TABLE(name)                                                                                \

@@ -35,11 +35,13 @@ static inline void chain_stem(rg_builder *b, const rung_node *in, rung_node *out
       g, rung_matmul(g, in[0], chain_weight(b, "V", width, shape.dim[1]), 0, 1, RUNG_WORKING));
 }
 
-/* Y + h tanh(N(W Y + b)) */
+/* Y + h tanh(N(W Y + b)), with dropout */
 static inline void chain_residual(rg_builder *b, const rung_node *in, rung_node *out) {
   rung_graph *g = rg_builder_graph(b);
   const rg_block_settings *s = &rg_builder_block(b)->settings;
   rung_node a = rg_normalised(b, "norm", s->norm, chain_affine(b, "W", "b", in[0], false));
+  if (s->dropout > 0 && rg_builder_training(b))
+    a = rung_dropout(g, a, rg_random_key(b), s->dropout);
   out[0] = rung_add(g, in[0], rung_mul(g, rung_constant(g, s->step), rung_tanh(g, a)));
 }
 
@@ -87,7 +89,7 @@ static const rg_block_kind chain_leap_kind = {.name = "leap",
 typedef struct chain_plan {
   const rg_block_kind *kind; /* of the stage; the residual one has no stem */
   int64_t features, width, layers, nodes, outputs;
-  double step;
+  double step, dropout; /* dropout: of residual layers */
   const char *norm;
   bool fixed;
   rung_dtype dtype;
@@ -112,6 +114,7 @@ static inline rung_status chain_make(rung_context *ctx, const chain_plan *p, run
   b->nodes = p->nodes;
   b->states_in = b->states_out = two ? 2 : 1;
   b->settings.step = p->step;
+  b->settings.dropout = p->dropout;
   b->settings.norm = p->norm ? p->norm : "none";
   b = rg_blocks_add(&blocks, "head", &chain_head_kind);
   if (!b) goto end;

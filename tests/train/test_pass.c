@@ -205,6 +205,7 @@ static void recomputation_gives_the_same_bits(void **state) {
     plan.layers = 37;
     plan.norm = "batch";
     plan.nodes = k == 0 ? 4 : 0;
+    plan.dropout = k == 0 ? 0.3 : 0;
     size_t parameters = (size_t)parameters_of(ctx, &plan, &statistics);
     rg_pass_options options = options_of(RUNG_STORE, RUNG_CROSS_ENTROPY);
     outcome all = run_with(ctx, &plan, &options);
@@ -516,6 +517,34 @@ static void drift_past_the_bound_is_an_error(void **state) {
   free_outcome(ctx, &o);
 }
 
+/* Dropout is another one in each step and layer, and the same when a step is done again. */
+static void dropout_is_keyed_by_step(void **state) {
+  rung_context *ctx = *state;
+  rung_set_threads(ctx, 1);
+  chain_plan plan = plan_of(&chain_residual_kind, RUNG_F64);
+  plan.dropout = 0.5;
+  rg_pass_options options = options_of(RUNG_STORE, RUNG_SQUARED);
+  rung_network *n;
+  rg_pass *pass;
+  rg_pass_result result;
+  double loss[3], y[BATCH * OUTPUTS];
+  data d = make_data(ctx, RUNG_F64, RUNG_SQUARED);
+  assert_ok(ctx, chain_make(ctx, &plan, &n));
+  assert_ok(ctx, rg_pass_create(n, ctx, &options, &pass));
+  for (int i = 0; i < 3; i++) {
+    rg_pass_batch batch = batch_of(&d);
+    batch.step = (uint64_t)(i % 2);
+    assert_ok(ctx, rg_pass_run(pass, &batch, &result));
+    loss[i] = result.loss;
+  }
+  assert_true(loss[0] == loss[2] && loss[0] != loss[1]);
+  assert_ok(ctx, rung_network_apply(n, ctx, BATCH, d.x, y));
+  assert_memory_not_equal(y, result.scores, sizeof y);
+  rg_pass_destroy(pass);
+  rung_network_destroy(n);
+  free_data(ctx, &d);
+}
+
 static void bits_do_not_depend_on_threads(void **state) {
   rung_context *ctx = *state;
   chain_plan plan = plan_of(&chain_verlet_kind, RUNG_F32);
@@ -564,6 +593,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(gradients_are_those_of_the_loss),
       TEST(bits_do_not_depend_on_threads),
+      TEST(dropout_is_keyed_by_step),
       TEST(scores_are_those_of_inference),
       TEST(recomputation_gives_the_same_bits),
       TEST(reversal_gives_the_gradient),
