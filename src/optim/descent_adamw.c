@@ -16,7 +16,8 @@ static void update(rung_graph *g, const rung_training *training, rung_node theta
   rung_node scaled = rung_mul(g, scalar[RG_DESCENT_SCALE], gradient);
   next_state[0] = running_mean(g, training->decay1, state[0], scaled);
   next_state[1] = running_mean(g, training->decay2, state[1], rung_mul(g, scaled, scaled));
-  rung_node root = rung_sqrt(g, rung_div(g, next_state[1], scalar[RG_DESCENT_SECOND]));
+  rung_node unbiased = rung_mul(g, next_state[1], rung_reciprocal(g, scalar[RG_DESCENT_SECOND]));
+  rung_node root = rung_sqrt(g, unbiased);
   rung_node below = rung_add(g, root, rung_constant(g, training->epsilon));
   rung_node rate = rung_div(g, scalar[RG_DESCENT_RATE], scalar[RG_DESCENT_FIRST]);
   rung_node change = rung_div(g, rung_mul(g, rate, next_state[0]), below);

@@ -9,7 +9,7 @@
 #include "train/full_batch.h"
 
 bool rg_full_batch_named(const char *name) {
-  return strcmp(name, "lbfgs") == 0;
+  return strcmp(name, "lbfgs") == 0 || strcmp(name, "gauss-newton") == 0;
 }
 
 /* Value and gradient at theta; statistics take one step, however often this is called. */
@@ -58,7 +58,7 @@ static rung_status make(rg_full_batch *f, const char *name) {
   rg_objective objective = {n->parameters, rg_full_batch_evaluate, f};
   if (strcmp(name, "lbfgs") == 0)
     return rg_minimiser_create(f->trainer->ctx, &rg_lbfgs, NULL, &objective, &f->minimiser);
-  return RUNG_E_INTERNAL;
+  return rg_newton_create(f, &f->newton);
 }
 
 rung_status rg_full_batch_create(rung_trainer *trainer, rg_full_batch **out) {
@@ -83,6 +83,7 @@ rung_status rg_full_batch_create(rung_trainer *trainer, rg_full_batch **out) {
 void rg_full_batch_destroy(rg_full_batch *f) {
   if (!f) return;
   rg_minimiser_destroy(f->minimiser);
+  rg_newton_destroy(f->newton);
   rg_free(f->trainer->ctx, f);
 }
 
@@ -92,11 +93,12 @@ rung_status rg_full_batch_step(rg_full_batch *f, const rg_pass_batch *batch) {
   f->batch = *batch;
   f->batch.step = 0; /* dropout would make another function of every evaluation */
   memcpy(t->running_before, n->running, (size_t)n->statistics * sizeof(double));
-  return lbfgs_step(f);
+  return f->minimiser ? lbfgs_step(f) : rg_newton_step(f->newton);
 }
 
 int rg_full_batch_arrays(rg_full_batch *f, rg_trainer_array *out) {
   int count = 0;
+  if (!f->minimiser) return rg_newton_arrays(f->newton, out);
   for (int i = 0; i < f->minimiser->arrays; i++) {
     const rg_array *a = &f->minimiser->array[i];
     if (!a->name) continue;

@@ -132,6 +132,11 @@ void rg_job_count_right(const rg_job *job, const void *scores, const rung_batch 
 /* Of the kept model on the test data, or else on the held-out ones: result, confusion, worst. */
 rung_status rg_job_test(rg_job *job, rung_network *kept);
 
+/* ---- job_stability.c ---- */
+
+/* Measures the layers after an epoch, tells of them, and holds them stable, as the recipe says. */
+rung_status rg_job_stability(rg_job *job);
+
 /* ---- job_state.c ---- */
 
 size_t rg_snapshot_bytes(rung_trainer *trainer);
@@ -163,6 +168,9 @@ rung_status rg_job_make_board(rg_job *job);
 
 /* ---- job_epochs.c ---- */
 
+/* Between two saves after epochs: 2 s, for waiting for the disk costs some milliseconds. Only tests
+ * set it. */
+extern double rg_job_save_seconds;
 /* Trains to the end, or till the caller stops it. */
 rung_status rg_job_train(rg_job *job);
 /* Tells the caller; a note may be NULL. True where it wants to stop. */

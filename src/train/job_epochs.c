@@ -6,10 +6,11 @@
 
 #include "train/job.h"
 
-#define TELL_SECONDS 0.02      /* between two reports */
-#define SAVE_SECONDS 60.0      /* between two saves within an epoch, */
-#define SAVE_EPOCH_SECONDS 2.0 /* and after epochs: waiting for the disk costs milliseconds */
-#define LOWER 0.2              /* what the rate is multiplied by when a run is restored */
+#define TELL_SECONDS 0.02 /* between two reports */
+#define SAVE_SECONDS 60.0 /* between two saves within an epoch */
+#define LOWER 0.2         /* what the rate is multiplied by when a run is restored */
+
+double rg_job_save_seconds = 2;
 
 /* ---- telling ---- */
 
@@ -207,8 +208,9 @@ static rung_status end_epoch(rg_job *j) {
   RG_TRY(validate(j, &e));
   if (count_epoch(j, &e)) keep_best(j);
   rg_job_event_epoch(j, &e);
+  RG_TRY(rg_job_stability(j));
   if (j->watch.row == 0) rg_snapshot_take(j, &j->good);
-  if (rg_seconds() - j->saved > SAVE_EPOCH_SECONDS) RG_TRY(keep(j));
+  if (rg_seconds() - j->saved >= rg_job_save_seconds) RG_TRY(keep(j));
   rg_job_tell(j, "training", NULL, &e);
   return RUNG_OK;
 }

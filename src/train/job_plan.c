@@ -65,7 +65,7 @@ static rung_status describe_data(rg_job *j) {
 static rung_status make_network(rg_job *j, const rung_network *from) {
   rung_network *made;
   if (from) {
-    return rg_fail(j->ctx, RUNG_E_UNSUPPORTED, "model.levels: more than 1 level is not there yet");
+    RG_TRY(rung_network_prolong(from, j->ctx, &made));
   } else {
     rung_network_settings s = j->settings;
     int halvings = j->levels - 1 - (int)j->standing.level;

@@ -68,7 +68,8 @@ static rung_status make_pass(rung_trainer *t, size_t used, bool observe, size_t 
                        .delta = t->training.delta,
                        .activations = t->training.activations,
                        .drift_bound = t->training.drift,
-                       .observe = observe};
+                       .observe = observe,
+                       .products = strcmp(t->training.optimiser, "gauss-newton") == 0};
   size_t least = 0, allowed = t->training.memory;
   rg_pass_plan plan;
   if (allowed) o.memory = allowed > used ? allowed - used : 1;

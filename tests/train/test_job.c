@@ -183,6 +183,122 @@ static void the_second_time_it_gives_up(void **state) {
   rung_recipe_destroy(recipe);
 }
 
+/* ---- levels ---- */
+
+#define DENSE                                                                                      \
+  "data.train", "spirals.csv", "model.architecture", "dense", "model.block", "hamiltonian",        \
+      "model.width", "8", "model.layers", "8", "model.time", "4", "model.activation", "tanh",      \
+      "training.batch", "20", "training.epochs", "9", "training.optimiser.rate", "0.02"
+
+/* Three epochs each at 2, 4 and 8 layers; what was learned stays. */
+static void levels_double_the_layers(void **state) {
+  rung_context *ctx = *state;
+  stopper count = {.at = INT64_MAX};
+  rung_train_result r = train_in(ctx, RECIPE(DENSE, "model.levels", "3", "training.epochs", "24"),
+                                 "calm", stop, &count);
+  rung_network *kept;
+  assert_ok(ctx, rung_network_load(ctx, path_in("calm", RUNG_RUN_MODEL), &kept));
+  rung_network_settings s = rung_network_get_settings(kept);
+  assert_int_equal(s.layers[0], 8);
+  assert_int_equal(rung_network_parameters(kept), r.parameters);
+  rung_network_destroy(kept);
+  assert_true(r.best_epoch > 16 && r.best_epoch <= 24);
+  assert_true(r.validation_accuracy > 0.8);
+  char *log = read_file(path_in("calm", RUNG_RUN_LOG), NULL);
+  assert_non_null(strstr(log, "\"epoch\":8,\"level\":1"));
+  assert_non_null(strstr(log, "\"epoch\":9,\"level\":2"));
+  assert_non_null(strstr(log, "\"epoch\":17,\"level\":3"));
+  free(log);
+  for (int64_t at = 2; at <= count.calls; at += count.calls / 4 + 1) {
+    stopper cut = {.at = at};
+    rung_train_result again = train_in(
+        ctx, RECIPE(DENSE, "model.levels", "3", "training.epochs", "24"), "cut", stop, &cut);
+    if (!again.cancelled) continue;
+    again = go_on_in(ctx, "cut");
+    assert_same_training("cut", "calm");
+    assert_true(again.validation_loss == r.validation_loss);
+  }
+}
+
+/* ---- stability ---- */
+
+static void layers_are_held_stable(void **state) {
+  rung_context *ctx = *state;
+  char note[800] = "";
+  train_in(ctx,
+           RECIPE(DENSE, "model.time", "80", "training.stability", "warn", "training.epochs", "2"),
+           "a", hear, note);
+  assert_non_null(strstr(note, "is unstable: its bound is"));
+  char *log = read_file(path_in("a", RUNG_RUN_LOG), NULL);
+  assert_non_null(strstr(log, "{\"event\":\"stability\",\"epoch\":1,\"stage\":[1,1,1,1,1,1,1,1],"));
+  assert_non_null(strstr(log, "\"gradients\":["));
+  assert_non_null(strstr(log, "\"projected\":0}"));
+  free(log);
+  train_in(
+      ctx,
+      RECIPE(DENSE, "model.time", "80", "training.stability", "project", "training.epochs", "2"),
+      "a", hear, note);
+  assert_non_null(strstr(note, "layers were scaled down to it"));
+}
+
+/* ---- whole batches ---- */
+
+#define WHOLE                                                                                      \
+  "data.train", "spirals.csv", "model.width", "12,12", "model.activation", "tanh",                 \
+      "training.batch", "all", "training.precision", "double", "training.smoothness", "0"
+
+static void full_batch_optimisers_go_down(void **state) {
+  rung_context *ctx = *state;
+  static const char *const names[] = {"lbfgs", "gauss-newton"};
+  for (int k = 0; k < 2; k++) {
+    rung_train_result r =
+        train_in(ctx,
+                 RECIPE(WHOLE, "training.optimiser", names[k], "training.epochs", k ? "40" : "150",
+                        "training.optimiser.weight_decay", "1e-5"),
+                 "calm", NULL, NULL);
+    assert_true(r.train_loss < 0.02 && r.validation_accuracy > 0.95);
+    stopper s = {.at = 4};
+    rung_train_result again =
+        train_in(ctx,
+                 RECIPE(WHOLE, "training.optimiser", names[k], "training.epochs", k ? "40" : "150",
+                        "training.optimiser.weight_decay", "1e-5"),
+                 "cut", stop, &s);
+    if (again.cancelled) again = go_on_in(ctx, "cut");
+    assert_same_training("cut", "calm");
+  }
+  rung_recipe *recipe = training_of(
+      ctx, RECIPE(WHOLE, "training.optimiser", "lbfgs", "training.precision", "single"));
+  assert_error(ctx, rung_train(ctx, recipe, NULL, NULL, NULL, NULL, NULL), RUNG_E_ARGUMENT,
+               "expected precision double, found single");
+  rung_recipe_destroy(recipe);
+}
+
+/* ---- memory ---- */
+
+/* The least that the message names does, and a little less does not. */
+static void memory_is_a_limit(void **state) {
+  rung_context *ctx = *state;
+  rung_recipe *recipe =
+      training_of(ctx, RECIPE(DENSE, "model.layers", "512", "model.width", "32", "training.batch",
+                              "200", "training.epochs", "1", "training.memory", "4.5MB"));
+  assert_error(ctx, rung_train(ctx, recipe, NULL, NULL, NULL, NULL, NULL), RUNG_E_BUDGET,
+               "4.50 MB are allowed, but this run takes at least ");
+  double least = strtod(strstr(rung_error(ctx), "at least ") + 9, NULL);
+  assert_true(least > 4.5 && least < 100);
+  char text[40];
+  rung_train_result r;
+  snprintf(text, sizeof text, "%.2fMB", least + 0.01);
+  assert_ok(ctx, rung_recipe_set(recipe, ctx, "training.memory", text));
+  assert_ok(ctx, rung_train(ctx, recipe, NULL, NULL, NULL, NULL, &r));
+  assert_true((double)r.planned_bytes <= (least + 0.01) * 1e6);
+  assert_true((double)r.peak_bytes <= (least + 0.01) * 1e6);
+  snprintf(text, sizeof text, "%.2fMB", least - 0.02);
+  assert_ok(ctx, rung_recipe_set(recipe, ctx, "training.memory", text));
+  assert_error(ctx, rung_train(ctx, recipe, NULL, NULL, NULL, NULL, NULL), RUNG_E_BUDGET,
+               "but this run takes at least");
+  rung_recipe_destroy(recipe);
+}
+
 static int tests(void) {
   const struct CMUnitTest list[] = {
       TEST(spirals_are_learned),
@@ -193,6 +309,10 @@ static int tests(void) {
       TEST(the_best_epoch_is_kept),
       TEST(a_run_off_its_course_is_restored_once),
       TEST(the_second_time_it_gives_up),
+      TEST(levels_double_the_layers),
+      TEST(layers_are_held_stable),
+      TEST(full_batch_optimisers_go_down),
+      TEST(memory_is_a_limit),
   };
   write_spirals("spirals.csv", 400, 0);
   write_spirals("noisy.csv", 200, 0.2);
