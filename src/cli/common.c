@@ -9,10 +9,7 @@
 #include <unistd.h>
 
 int cli_open(const cli_args *args, rung_context **out) {
-  if (rung_context_create(NULL, out) != RUNG_OK) {
-    cli_say("out of memory");
-    return CLI_FAILURE;
-  }
+  if (rung_context_create(NULL, out) != RUNG_OK) return cli_no_memory();
   const char *threads = cli_value(args, "threads");
   if (!threads) return CLI_SUCCESS;
   long count = strtol(threads, NULL, 10);
@@ -21,6 +18,25 @@ int cli_open(const cli_args *args, rung_context **out) {
   rung_context_destroy(*out);
   *out = NULL;
   return status;
+}
+
+int cli_check_resume(const cli_args *args) {
+  const char *what = args->command->name;
+  for (int i = 0; i < args->given_count; i++) {
+    const char *name = args->given[i].option->name;
+    if (strcmp(name, "resume") != 0 && strcmp(name, "threads") != 0 && strcmp(name, "json") != 0)
+      return cli_usage("--resume takes what to %s from the run's recipe; it does not go with --%s",
+                       what, name);
+  }
+  if (args->count)
+    return cli_usage("--resume takes what to %s from the run's recipe; unexpected '%s'", what,
+                     args->argument[0]);
+  return CLI_SUCCESS;
+}
+
+int cli_no_memory(void) {
+  cli_say("out of memory");
+  return CLI_FAILURE;
 }
 
 int cli_failed(const rung_context *ctx) {
@@ -41,16 +57,54 @@ char *cli_join(const char *folder, const char *name) {
   return path;
 }
 
-int cli_load(rung_context *ctx, const char *path, rung_model **out) {
+char *cli_model_path(const char *path) {
   struct stat info;
-  char *inside = NULL;
-  if (stat(path, &info) == 0 && S_ISDIR(info.st_mode)) {
-    inside = cli_join(path, RUNG_RUN_MODEL);
-    if (!inside) return CLI_FAILURE;
-  }
-  rung_status status = rung_model_load(ctx, inside ? inside : path, out);
-  free(inside);
+  if (stat(path, &info) == 0 && S_ISDIR(info.st_mode)) return cli_join(path, RUNG_RUN_MODEL);
+  char *copy = strdup(path);
+  if (!copy) cli_no_memory();
+  return copy;
+}
+
+int cli_load(rung_context *ctx, const char *path, rung_model **out) {
+  char *file = cli_model_path(path);
+  if (!file) return CLI_FAILURE;
+  rung_status status = rung_model_load(ctx, file, out);
+  free(file);
   return status == RUNG_OK ? CLI_SUCCESS : cli_failed(ctx);
+}
+
+int cli_load_any(rung_context *ctx, const char *path, cli_model *out) {
+  rung_model_kind kind;
+  *out = (cli_model){0};
+  char *file = cli_model_path(path);
+  if (!file) return CLI_FAILURE;
+  rung_status status = rung_model_kind_of(ctx, file, &kind);
+  if (status == RUNG_OK)
+    status = kind == RUNG_MODEL_NETWORK ? rung_network_load(ctx, file, &out->network)
+                                        : rung_model_load(ctx, file, &out->stages);
+  free(file);
+  return status == RUNG_OK ? CLI_SUCCESS : cli_failed(ctx);
+}
+
+void cli_model_free(cli_model *model) {
+  rung_model_destroy(model->stages);
+  rung_network_destroy(model->network);
+}
+
+int cli_refuse(const cli_args *args, const cli_model *model, const char *names) {
+  for (int i = 0; i < args->given_count; i++) {
+    const char *name = args->given[i].option->name;
+    size_t length = strlen(name);
+    for (const char *at = names; *at;) {
+      size_t word = strcspn(at, " ");
+      if (word == length && strncmp(at, name, word) == 0)
+        return cli_usage("--%s is not for %s", name,
+                         model->network ? "networks, as rung train makes them"
+                                        : "sums of stages, as rung fit makes them");
+      at += word + (at[word] == ' ');
+    }
+  }
+  return CLI_SUCCESS;
 }
 
 /* The model's names as "a,b"; its box, with `box`, as "a=0:1,b=0:2". The caller frees it. */
@@ -72,10 +126,7 @@ static char *names_of(const rung_model *model, int count,
 }
 
 static int set_owned(rung_recipe *recipe, rung_context *ctx, const char *key, char *value) {
-  if (!value) {
-    cli_say("out of memory");
-    return CLI_FAILURE;
-  }
+  if (!value) return cli_no_memory();
   rung_status status = rung_recipe_set(recipe, ctx, key, value);
   free(value);
   return status == RUNG_OK ? CLI_SUCCESS : cli_failed(ctx);
@@ -195,24 +246,24 @@ void cli_json_key(const char *name, bool first) {
   putchar(':');
 }
 
+void cli_json_numbers(const cli_number *number, size_t count, bool first) {
+  for (size_t i = 0; i < count; i++) {
+    cli_json_key(number[i].name, first && i == 0);
+    cli_json_value(number[i].value);
+  }
+}
+
 void cli_json_stage(int number, const rung_stage_info *stage, bool timed) {
   printf("{\"stage\":%d,\"width\":%d,\"layers\":%d", number, stage->width, stage->layers);
   cli_json_key("activation", false);
   cli_json_text(stage->activation ? stage->activation : "");
-  const struct {
-    const char *name;
-    double value;
-  } numbers[] = {{"frequency", stage->frequency},
-                 {"eps", stage->eps},
-                 {"training_error", stage->training_error},
-                 {"heldout_error", stage->heldout_error},
-                 {"parameters", (double)stage->parameters},
-                 {"points", (double)stage->points},
-                 {"seconds", stage->seconds}};
-  size_t count = sizeof numbers / sizeof *numbers - !timed; /* seconds come last */
-  for (size_t i = 0; i < count; i++) {
-    cli_json_key(numbers[i].name, false);
-    cli_json_value(numbers[i].value);
-  }
+  const cli_number numbers[] = {{"frequency", stage->frequency},
+                                {"eps", stage->eps},
+                                {"training_error", stage->training_error},
+                                {"heldout_error", stage->heldout_error},
+                                {"parameters", (double)stage->parameters},
+                                {"points", (double)stage->points},
+                                {"seconds", stage->seconds}};
+  cli_json_numbers(numbers, sizeof numbers / sizeof *numbers - !timed, false); /* seconds last */
   putchar('}');
 }

@@ -1,19 +1,21 @@
-/* rung eval: compares a model with a table or a function. */
-#include <stdlib.h>
-#include <string.h>
-
+/* rung eval: compares a model with data. */
+#include "eval.h"
 #include "commands.h"
-#include "common.h"
 
 static const char *const usage[] = {
     "MODEL TABLE [OPTIONS]",
     "MODEL --function TEXT [--domain RANGES] [OPTIONS]",
+    "NETWORK DATA [--noise LEVELS] [--corrupt] [OPTIONS]",
     NULL,
 };
 
 static const char *const text[] = {
-    "Prints the errors of a model on the rows of a table, or on random points of a function. MODEL "
-    "is a model's file or a run's folder.",
+    "Prints the errors of a model that rung fit made on the rows of a table, or on random points "
+    "of a function. MODEL is a model's file or a run's folder.",
+    "Of a network that rung train made: loss, accuracy, accuracy within the k most probable "
+    "classes, calibration error, precision and recall of each class and the confusion matrix; or, "
+    "where it predicts numbers, the error of each. DATA is whatever rung train reads: IDX or "
+    "CIFAR-10 files, folders of images by class, tables.",
     NULL,
 };
 
@@ -27,6 +29,19 @@ static const cli_option options[] = {
      "ranges of the function's variables, for example 'x=-1:1,y=0:2'",
      "the box of the model's training points", "domain"},
     {"points", 0, false, CLI_WHOLE, "N", NULL, "random points of a function", "1000", NULL},
+    {"labels", 0, false, CLI_FILE, "FILE", NULL, "network: labels of IDX images",
+     "found by the name of the images", NULL},
+    {"top", 0, false, CLI_WHOLE, "K", NULL, "network: the K of the accuracy within K classes", "5",
+     NULL},
+    {"noise", 0, false, CLI_TEXT, "LEVELS", NULL,
+     "network: also the accuracy under Gaussian noise of these standard deviations, such as "
+     "0,0.1,0.2,0.4; of pixels from 0 to 1, or of normalised features",
+     NULL, NULL},
+    {"corrupt", 0, false, CLI_FLAG, NULL, NULL,
+     "network: also the accuracy under each kind of corruption, at the levels 0.1, 0.2 and 0.4",
+     NULL, NULL},
+    {"skip-bad", 0, false, CLI_FLAG, NULL, NULL,
+     "network: leave out samples that cannot be read, and tell how many", NULL, NULL},
     {"seed", 0, false, CLI_WHOLE, "N", NULL, "start of the random numbers", "1", NULL},
     CLI_OPTION_THREADS,
     CLI_OPTION_JSON,
@@ -37,85 +52,29 @@ static const cli_example examples[] = {
     {"rung eval points.run test.csv", "Prints the errors on a table that was not trained on."},
     {"rung eval wave --function 'sin(2*x+1)+0.2*exp(1.3*x)' --json",
      "Prints the errors on 1000 random points of a function as JSON."},
+    {"rung eval digits.run test.csv --noise 0,0.1,0.2,0.4",
+     "Prints how well a network tells the classes apart, also under noise."},
     {NULL, NULL},
 };
 
-/* The columns come in the model's order, so the problem must have its names where it is a
- * function: "x=..,y=.." is taken in the order given. */
-static int check_names(const rung_model *model, const rung_problem *problem) {
-  if (problem->inputs != rung_model_inputs(model))
-    return cli_usage("the model has %d inputs, found %d", rung_model_inputs(model),
-                     problem->inputs);
-  if (problem->outputs != rung_model_outputs(model))
-    return cli_usage("the model has %d outputs, found %d", rung_model_outputs(model),
-                     problem->outputs);
-  for (int i = 0; problem->function && problem->input_names && i < problem->inputs; i++) {
-    const char *expected = rung_model_input_name(model, i);
-    if (strcmp(problem->input_names[i], expected) != 0)
-      return cli_usage("--domain: expected '%s' as variable %d, as in the model; found '%s'",
-                       expected, i + 1, problem->input_names[i]);
-  }
-  return CLI_SUCCESS;
-}
-
-static void tell(const rung_evaluation *e, bool json) {
-  const struct {
-    const char *name, *label;
-    double value;
-  } rows[] = {{"points", "points", (double)e->points},
-              {"relative_l2", "relative L2 error", e->relative_l2},
-              {"rms", "RMS error", e->rms},
-              {"max_error", "largest error", e->max_error},
-              {"max_relative", "largest error over largest |y|", e->max_relative},
-              {"r2", "R2", e->r2}};
-  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-    if (json) {
-      fputs(i ? "" : "{", stdout);
-      cli_json_key(rows[i].name, i == 0);
-      cli_json_value(rows[i].value);
-    } else {
-      printf("%-30s  %.*g\n", rows[i].label, i == 0 ? 17 : 6, rows[i].value);
-    }
-  }
-  if (json) puts("}");
-}
-
-static int compare(const cli_args *args, rung_context *ctx, const rung_model *model,
-                   const rung_recipe *recipe) {
-  rung_source *source = NULL;
-  if (rung_source_open(ctx, recipe, &source) != RUNG_OK) return cli_failed(ctx);
-  const rung_problem *problem = rung_source_problem(source);
-  const char *points = cli_value(args, "points"), *seed = cli_value(args, "seed");
-  rung_evaluation result;
-  int status = check_names(model, problem);
-  if (!status && rung_evaluate(ctx, model, problem, points ? strtoll(points, NULL, 10) : 1000,
-                               seed ? strtoull(seed, NULL, 10) : 1, &result) != RUNG_OK)
-    status = cli_failed(ctx);
-  if (!status) tell(&result, cli_given(args, "json"));
-  rung_source_close(source);
-  return status;
-}
-
 static int run(const cli_args *args) {
   rung_context *ctx;
-  rung_model *model = NULL;
-  rung_recipe *recipe = NULL;
+  cli_model model;
   int status = cli_open(args, &ctx);
   if (status) return status;
-  status = cli_load(ctx, args->argument[0], &model);
+  status = cli_load_any(ctx, args->argument[0], &model);
   if (!status)
-    status = cli_make_recipe(args, ctx, model, args->count > 1 ? args->argument[1] : NULL, &recipe);
-  if (!status) status = compare(args, ctx, model, recipe);
-  rung_recipe_destroy(recipe);
-  rung_model_destroy(model);
+    status = cli_refuse(args, &model,
+                        model.network ? "function domain points inputs"
+                                      : "labels top noise corrupt skip-bad");
+  if (!status)
+    status = model.network ? cli_eval_network(args, ctx, model.network)
+                           : cli_eval_stages(args, ctx, model.stages);
+  cli_model_free(&model);
   rung_context_destroy(ctx);
   return status;
 }
 
 const cli_command cli_eval_command = {
-    "eval",  "tell the errors of a model on a table or a function",
-    usage,   text,
-    options, examples,
-    1,       2,
-    run,
+    "eval", "tell how well a model does on data", usage, text, options, examples, 1, 2, run,
 };

@@ -5,21 +5,23 @@
 #include "commands.h"
 #include "common.h"
 
-static const char *const usage[] = {"MODEL --format c|numpy [-o FILE] [OPTIONS]", NULL};
+static const char *const usage[] = {"MODEL --format c|numpy [-o FILE] [OPTIONS]",
+                                    "NETWORK --format c|onnx [-o FILE] [OPTIONS]", NULL};
 
 static const char *const text[] = {
-    "Writes a model as one file of source code: C99 that needs only the C library's mathematics "
-    "and "
-    "allocates nothing, or Python that needs only NumPy. MODEL is a model's file or a run's "
-    "folder.",
+    "Writes a model that rung fit made as one file of source code: C99 that needs only the C "
+    "library's mathematics and allocates nothing, or Python that needs only NumPy. MODEL is a "
+    "model's file or a run's folder.",
+    "A network that rung train made is written as such C99, or as an ONNX file. Both take samples "
+    "as they are, before normalisation, and give scores.",
     NULL,
 };
 
 static const cli_option options[] = {
-    {"format", 0, false, CLI_CHOICE, "F", "c numpy", "language of the file", "c", NULL},
+    {"format", 0, false, CLI_CHOICE, "F", "c numpy onnx", "what kind of file", "c", NULL},
     {"output", 'o', false, CLI_FILE, "FILE", NULL, "file to write", "standard output", NULL},
-    {"derivatives", 0, false, CLI_FLAG, NULL, NULL, "also the gradient in the inputs (C)", NULL,
-     NULL},
+    {"derivatives", 0, false, CLI_FLAG, NULL, NULL,
+     "also the gradient in the inputs (C, of rung fit)", NULL, NULL},
     {"name", 0, false, CLI_TEXT, "NAME", NULL, "prefix of the functions (C)", "rung_model", NULL},
     CLI_OPTION_END,
 };
@@ -27,6 +29,7 @@ static const cli_option options[] = {
 static const cli_example examples[] = {
     {"rung export points.run --format c --derivatives --name pump -o pump.c",
      "Writes C functions whose names begin with pump, for the values and the gradient."},
+    {"rung export digits.run --format onnx -o digits.onnx", "Writes a network for ONNX runtimes."},
     {NULL, NULL},
 };
 
@@ -37,37 +40,63 @@ static bool is_identifier(const char *name) {
   return true;
 }
 
-static int write_source(const cli_args *args, rung_context *ctx, const rung_model *model) {
-  const char *format = cli_value(args, "format");
+static rung_status export_stages(const rung_model *model, rung_context *ctx, const char *format,
+                                 const rung_export_options *how, char **out, size_t *length) {
+  return strcmp(format, "numpy") == 0 ? rung_export_numpy(model, ctx, how, out, length)
+                                      : rung_export_c(model, ctx, how, out, length);
+}
+
+static rung_status export_network(const rung_network *network, rung_context *ctx,
+                                  const char *format, const rung_export_options *how, char **out,
+                                  size_t *length) {
+  return strcmp(format, "onnx") == 0 ? rung_network_export_onnx(network, ctx, out, length)
+                                     : rung_network_export_c(network, ctx, how, out, length);
+}
+
+static int check_format(const cli_model *model, const char *format) {
+  const char *other = model->network ? "numpy" : "onnx";
+  if (strcmp(format, other) != 0) return CLI_SUCCESS;
+  return cli_usage("--format %s is not for %s", other,
+                   model->network ? "networks, as rung train makes them"
+                                  : "sums of stages, as rung fit makes them");
+}
+
+static int write_source(const cli_args *args, rung_context *ctx, const cli_model *model) {
+  const char *format = cli_given(args, "format") ? cli_value(args, "format") : "c";
   char *source = NULL;
   size_t length = 0;
   rung_export_options how = rung_export_options_default();
+  int code = check_format(model, format);
+  if (!code && model->network) code = cli_refuse(args, model, "derivatives");
+  if (code) return code;
   if (cli_given(args, "name")) how.name = cli_value(args, "name");
   how.derivatives = cli_given(args, "derivatives");
-  rung_status status = format && strcmp(format, "numpy") == 0
-                           ? rung_export_numpy(model, ctx, &how, &source, &length)
-                           : rung_export_c(model, ctx, &how, &source, &length);
+  rung_status status = model->network
+                           ? export_network(model->network, ctx, format, &how, &source, &length)
+                           : export_stages(model->stages, ctx, format, &how, &source, &length);
   if (status != RUNG_OK) return cli_failed(ctx);
-  int code = cli_write(cli_value(args, "output"), source, length);
+  code = cli_write(cli_value(args, "output"), source, length);
   rung_free(ctx, source);
   return code;
 }
 
 static int run(const cli_args *args) {
-  const char *name = cli_value(args, "name");
+  const char *name = cli_value(args, "name"), *format = cli_value(args, "format");
   if (name && !is_identifier(name))
     return cli_usage("--name: expected letters, digits and _, found '%s'", name);
+  if (format && strcmp(format, "onnx") == 0 && !cli_given(args, "output"))
+    return cli_usage("--format onnx needs -o FILE: it is not text");
   rung_context *ctx;
-  rung_model *model = NULL;
+  cli_model model;
   int status = cli_open(args, &ctx);
   if (status) return status;
-  status = cli_load(ctx, args->argument[0], &model);
-  if (!status) status = write_source(args, ctx, model);
-  rung_model_destroy(model);
+  status = cli_load_any(ctx, args->argument[0], &model);
+  if (!status) status = write_source(args, ctx, &model);
+  cli_model_free(&model);
   rung_context_destroy(ctx);
   return status;
 }
 
 const cli_command cli_export_command = {
-    "export", "write a model as C or Python source", usage, text, options, examples, 1, 1, run,
+    "export", "write a model as C, Python or ONNX", usage, text, options, examples, 1, 1, run,
 };

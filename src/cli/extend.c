@@ -5,7 +5,8 @@
 #include <sys/stat.h>
 
 #include "commands.h"
-#include "train.h"
+#include "fitting.h"
+#include "folder.h"
 
 static const char *const usage[] = {
     "MODEL TABLE -o NEW [OPTIONS]",
@@ -74,10 +75,7 @@ static int descending(const void *a, const void *b) {
 static int drop_stages(const cli_args *args, rung_context *ctx, rung_model *model) {
   long *number = calloc((size_t)args->given_count, sizeof *number);
   int count = 0, status = CLI_SUCCESS;
-  if (!number) {
-    cli_say("out of memory");
-    return CLI_FAILURE;
-  }
+  if (!number) return cli_no_memory();
   for (int i = 0; i < args->given_count; i++)
     if (strcmp(args->given[i].option->name, "drop") == 0)
       number[count++] = strtol(args->given[i].value, NULL, 10);
@@ -98,7 +96,7 @@ static int drop_stages(const cli_args *args, rung_context *ctx, rung_model *mode
 /* Where the model goes: the file, or the model's name in a new folder. The caller frees it. */
 static char *place_model(const char *new) {
   if (is_model_file(new)) return strdup(new);
-  if (cli_check_new_folder(new)) return NULL;
+  if (cli_check_new_folder(new, "fit")) return NULL;
   if (mkdir(new, 0777) != 0 && errno != EEXIST) {
     cli_say("%s: cannot be made: %s", new, strerror(errno));
     return NULL;
@@ -139,15 +137,15 @@ static int extend(const cli_args *args, rung_context *ctx, const rung_model *mod
   int status = cli_make_recipe(args, ctx, model, table, &recipe);
   if (!status) status = set_model(recipe, ctx, args->argument[0]);
   bool file = is_model_file(new);
-  if (!status && !file) status = cli_check_new_folder(new);
+  if (!status && !file) status = cli_check_new_folder(new, "fit");
   if (!status) {
-    cli_training training = {.args = args,
-                             .ctx = ctx,
-                             .recipe = recipe,
-                             .base = cli_given(args, "replace") ? NULL : model,
-                             .folder = file ? NULL : new,
-                             .model_path = file ? new : NULL};
-    status = cli_train(&training);
+    cli_fitting fitting = {.args = args,
+                           .ctx = ctx,
+                           .recipe = recipe,
+                           .base = cli_given(args, "replace") ? NULL : model,
+                           .folder = file ? NULL : new,
+                           .model_path = file ? new : NULL};
+    status = cli_fit(&fitting);
   }
   rung_recipe_destroy(recipe);
   return status;

@@ -1,12 +1,9 @@
 /* rung fit: fits a model to a table or a function, in a new run's folder. */
-#include <dirent.h>
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 
 #include "commands.h"
-#include "train.h"
+#include "fitting.h"
+#include "folder.h"
 
 static const char *const usage[] = {
     "TABLE --target NAMES [OPTIONS]",
@@ -70,68 +67,13 @@ static const cli_example examples[] = {
     {NULL, NULL},
 };
 
-/* "data/points.csv.gz" gives "points", a function "function". The caller frees it. */
-static char *run_name(const char *table, int number) {
-  const char *slash = table ? strrchr(table, '/') : NULL;
-  const char *base = slash ? slash + 1 : table ? table : "function";
-  size_t length = strcspn(base, ".");
-  if (length == 0) length = strlen(base); /* a hidden file's name begins with a dot */
-  size_t size = length + 24;
-  char *name = malloc(size);
-  if (!name) return NULL;
-  if (number == 1)
-    snprintf(name, size, "%.*s.run", (int)length, base);
-  else
-    snprintf(name, size, "%.*s-%d.run", (int)length, base, number);
-  return name;
-}
-
-static char *free_run_name(const char *table) {
-  for (int number = 1;; number++) {
-    struct stat info;
-    char *name = run_name(table, number);
-    if (!name || stat(name, &info) != 0) {
-      if (!name) cli_say("out of memory");
-      return name;
-    }
-    free(name);
-  }
-}
-
-int cli_check_new_folder(const char *folder) {
-  DIR *dir = opendir(folder);
-  if (!dir && errno == ENOENT) return CLI_SUCCESS;
-  if (!dir) {
-    cli_say("%s: expected a new or empty folder: %s", folder, strerror(errno));
-    return CLI_FAILURE;
-  }
-  const struct dirent *entry;
-  bool empty = true;
-  while ((entry = readdir(dir)))
-    if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) empty = false;
-  closedir(dir);
-  if (empty) return CLI_SUCCESS;
-  cli_say("%s: expected a new or empty folder, found files in it; choose another with -o, or go on "
-          "with a run by rung fit --resume %s",
-          folder, folder);
-  return CLI_FAILURE;
-}
-
 static int resume(const cli_args *args) {
-  for (int i = 0; i < args->given_count; i++) {
-    const char *name = args->given[i].option->name;
-    if (strcmp(name, "resume") != 0 && strcmp(name, "threads") != 0 && strcmp(name, "json") != 0)
-      return cli_usage("--resume takes what to fit from the run's recipe; it does not go with --%s",
-                       name);
-  }
-  if (args->count)
-    return cli_usage("--resume takes what to fit from the run's recipe; unexpected '%s'",
-                     args->argument[0]);
   rung_context *ctx;
-  int status = cli_open(args, &ctx);
+  int status = cli_check_resume(args);
+  if (!status) status = cli_open(args, &ctx);
   if (status) return status;
-  cli_training training = {.args = args, .ctx = ctx, .folder = cli_value(args, "resume")};
-  status = cli_train(&training);
+  cli_fitting fitting = {.args = args, .ctx = ctx, .folder = cli_value(args, "resume")};
+  status = cli_fit(&fitting);
   rung_context_destroy(ctx);
   return status;
 }
@@ -142,12 +84,12 @@ static int fit(const cli_args *args, rung_context *ctx) {
   int status = cli_make_recipe(args, ctx, NULL, table, &recipe);
   if (status) return status;
   const char *asked = cli_value(args, "output");
-  char *chosen = asked ? NULL : free_run_name(table);
+  char *chosen = asked ? NULL : cli_free_run_name(table ? table : "function");
   const char *folder = asked ? asked : chosen;
-  status = folder ? cli_check_new_folder(folder) : CLI_FAILURE;
+  status = folder ? cli_check_new_folder(folder, "fit") : CLI_FAILURE;
   if (!status) {
-    cli_training training = {.args = args, .ctx = ctx, .recipe = recipe, .folder = folder};
-    status = cli_train(&training);
+    cli_fitting fitting = {.args = args, .ctx = ctx, .recipe = recipe, .folder = folder};
+    status = cli_fit(&fitting);
   }
   free(chosen);
   rung_recipe_destroy(recipe);

@@ -12,7 +12,7 @@ static const char *const exit_text[][2] = {
     {"0", "the work is done"},
     {"1", "the work failed; the message says why"},
     {"2", "the command line is wrong"},
-    {"130", "training was interrupted (Ctrl-C); the best model so far is kept"},
+    {"130", "training was interrupted (Ctrl-C); what it came to so far is kept"},
 };
 
 /* Writes words from column `column`, wrapped, later lines indented by `indent`. */
@@ -94,7 +94,9 @@ void cli_print_help(FILE *out, const cli_command *command) {
 
 void cli_print_overview(FILE *out) {
   fputs("Rung fits tables and functions with sums of small networks, each fitted to what the\n"
-        "others left, down to rounding error.\n\nUsage:\n  rung COMMAND ...\n\nCommands:\n",
+        "others left, down to rounding error; and it trains deep networks on images and\n"
+        "tables as a recipe says, within a memory limit.\n\nUsage:\n  rung COMMAND "
+        "...\n\nCommands:\n",
         out);
   for (const cli_command *const *c = cli_commands; *c; c++)
     fprintf(out, "  %-10s%s\n", (*c)->name, (*c)->summary);
@@ -142,11 +144,13 @@ static void man_exit(FILE *out) {
 }
 
 static void man_overview(FILE *out) {
-  man_head(out, "rung", "fit tables and functions to rounding error");
+  man_head(out, "rung", "fit tables and functions to rounding error, train deep networks");
   fputs(".SH SYNOPSIS\n.B rung\n.I COMMAND\n\\&...\n.SH DESCRIPTION\n", out);
-  roff(out, "Fits tables and functions with sums of small networks, each fitted to what the others "
-            "left, down to rounding error. Results go to standard output, messages to standard "
-            "error.");
+  roff(out,
+       "Fits tables and functions with sums of small networks, each fitted to what the others "
+       "left, down to rounding error; and trains deep networks on images and tables as a recipe "
+       "says, within a memory limit. Results go to standard output, messages to standard "
+       "error.");
   fputs("\n.SH COMMANDS\n", out);
   for (const cli_command *const *c = cli_commands; *c; c++) {
     fprintf(out, ".TP\n.BR rung\\-%s (1)\n", (*c)->name);

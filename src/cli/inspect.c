@@ -1,93 +1,48 @@
 /* rung inspect: tells what a model is. */
+#include "inspect.h"
 #include "commands.h"
-#include "common.h"
 
-static const char *const usage[] = {"MODEL [--json]", NULL};
-
-static const char *const text[] = {
-    "Prints the precision, the inputs with the box of the training points, the outputs, the size "
-    "and the stages of a model. MODEL is a model's file or a run's folder.",
+static const char *const usage[] = {
+    "MODEL [--json]",
+    "NETWORK [--plan N] [--json]",
     NULL,
 };
 
-static const cli_option options[] = {CLI_OPTION_JSON, CLI_OPTION_END};
+static const char *const text[] = {
+    "Prints the precision, the inputs with the box of the training points, the outputs, the size "
+    "and the stages of a model that rung fit made. MODEL is a model's file or a run's folder.",
+    "Of a network that rung train made: its architecture, what it takes and tells, and its "
+    "tensors. --plan tells the memory that training it would take.",
+    NULL,
+};
+
+static const cli_option options[] = {
+    {"plan", 0, false, CLI_WHOLE, "N", NULL,
+     "network: the memory of training steps of N samples, for each way to keep activations", NULL,
+     NULL},
+    CLI_OPTION_THREADS,
+    CLI_OPTION_JSON,
+    CLI_OPTION_END,
+};
 
 static const cli_example examples[] = {
     {"rung inspect points.run", "Tells about the model of a run."},
+    {"rung inspect mnist.run --plan 64",
+     "Tells about a network, and what steps of 64 samples would take."},
     {NULL, NULL},
 };
 
-static void tell_json_names(const rung_model *model) {
-  fputs("{\"precision\":", stdout);
-  cli_json_text(rung_dtype_name(rung_model_dtype(model)));
-  fputs(",\"inputs\":[", stdout);
-  for (int i = 0; i < rung_model_inputs(model); i++) {
-    double low, high;
-    rung_model_range(model, i, &low, &high);
-    fputs(i ? ",{\"name\":" : "{\"name\":", stdout);
-    cli_json_text(rung_model_input_name(model, i));
-    cli_json_key("low", false);
-    cli_json_value(low);
-    cli_json_key("high", false);
-    cli_json_value(high);
-    putchar('}');
-  }
-  fputs("],\"outputs\":[", stdout);
-  for (int o = 0; o < rung_model_outputs(model); o++) {
-    if (o) putchar(',');
-    cli_json_text(rung_model_output_name(model, o));
-  }
-  printf("],\"parameters\":%lld,\"noise\":", (long long)rung_model_parameters(model));
-  cli_json_value(rung_model_noise(model));
-}
-
-static void tell_text_names(const rung_model *model) {
-  printf("precision   %s\n", rung_dtype_name(rung_model_dtype(model)));
-  for (int i = 0; i < rung_model_inputs(model); i++) {
-    double low, high;
-    rung_model_range(model, i, &low, &high);
-    printf("input       %s from %.6g to %.6g\n", rung_model_input_name(model, i), low, high);
-  }
-  for (int o = 0; o < rung_model_outputs(model); o++)
-    printf("output      %s\n", rung_model_output_name(model, o));
-  printf("parameters  %lld\n", (long long)rung_model_parameters(model));
-  if (rung_model_noise(model) > 0)
-    printf("noise       %.3g RMS, estimated\n", rung_model_noise(model));
-  putchar('\n');
-  puts("stage  layers  width  first layer  frequency  training error  held-out error  parameters");
-}
-
-static int tell(rung_context *ctx, const rung_model *model, bool json) {
-  if (json) {
-    tell_json_names(model);
-    fputs(",\"stages\":[", stdout);
-  } else {
-    tell_text_names(model);
-  }
-  for (int k = 0; k < rung_model_stages(model); k++) {
-    rung_stage_info stage;
-    if (rung_model_stage(model, ctx, k, &stage) != RUNG_OK) return cli_failed(ctx);
-    if (json) {
-      if (k) putchar(',');
-      cli_json_stage(k, &stage, false);
-    } else {
-      printf("%5d  %6d  %5d  %11s  %9.4g  %14.3e  %14.3e  %10lld\n", k, stage.layers, stage.width,
-             stage.activation, stage.frequency, stage.training_error, stage.heldout_error,
-             (long long)stage.parameters);
-    }
-  }
-  if (json) puts("]}");
-  return CLI_SUCCESS;
-}
-
 static int run(const cli_args *args) {
   rung_context *ctx;
-  rung_model *model = NULL;
+  cli_model model;
   int status = cli_open(args, &ctx);
   if (status) return status;
-  status = cli_load(ctx, args->argument[0], &model);
-  if (!status) status = tell(ctx, model, cli_given(args, "json"));
-  rung_model_destroy(model);
+  status = cli_load_any(ctx, args->argument[0], &model);
+  if (!status && !model.network) status = cli_refuse(args, &model, "plan");
+  if (!status)
+    status = model.network ? cli_inspect_network(args, ctx, model.network)
+                           : cli_inspect_stages(ctx, model.stages, cli_given(args, "json"));
+  cli_model_free(&model);
   rung_context_destroy(ctx);
   return status;
 }

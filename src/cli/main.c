@@ -1,4 +1,5 @@
-/* rung: fits tables and functions. The commands are in files of their own; this one chooses. */
+/* rung: fits tables and functions, trains networks. The commands are in files of their own; this
+ * one chooses. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +12,9 @@
 #define MOST_COMMANDS 16
 
 const cli_command *const cli_commands[MOST_COMMANDS] = {
-    &cli_fit_command,     &cli_predict_command, &cli_eval_command,   &cli_extend_command,
-    &cli_inspect_command, &cli_export_command,  &cli_report_command, NULL,
+    &cli_fit_command,    &cli_train_command,  &cli_predict_command,
+    &cli_eval_command,   &cli_extend_command, &cli_inspect_command,
+    &cli_export_command, &cli_report_command, NULL,
 };
 
 static const cli_command *find_command(const char *name) {

@@ -1,15 +1,16 @@
-/* rung predict: evaluates a model and its derivatives at the points of a table. */
-#include <stdlib.h>
-#include <string.h>
-
+/* rung predict: what a model says to new data. */
+#include "predict.h"
 #include "commands.h"
-#include "common.h"
-#include "derivative.h"
 
-static const char *const usage[] = {"MODEL POINTS [OPTIONS]", NULL};
+static const char *const usage[] = {
+    "MODEL POINTS [OPTIONS]",
+    "NETWORK DATA... [OPTIONS]",
+    NULL,
+};
 
 static const char *const text[] = {
-    "Writes a CSV table with the inputs, the outputs of the model, and the derivatives asked for.",
+    "Of a model that rung fit made: writes a CSV table with the inputs, the outputs of the model, "
+    "and the derivatives asked for.",
     "MODEL is a model's file or a run's folder. POINTS is a table (CSV, NPY or NPZ) with a column "
     "for each input; other columns are left alone. A table without names must have just the "
     "inputs, "
@@ -18,15 +19,22 @@ static const char *const text[] = {
     "is "
     "the second one in x, --derivative xy the mixed one. Its column is y_xx for an output y. Where "
     "names run together in more than one way, separate them by commas.",
+    "Of a network that rung train made: writes for each sample where it comes from, the most "
+    "probable class and its probability, or the numbers that it predicts. DATA are images, folders "
+    "of images, IDX or CIFAR-10 files, or tables; labels in them are not looked at.",
     NULL,
 };
 
 static const cli_option options[] = {
     {"output", 'o', false, CLI_FILE, "OUT.csv", NULL, "file to write", "standard output", NULL},
     {"digits", 0, false, CLI_WHOLE, "N", NULL, "significant digits, 1 to 40",
-     "as many as identify the number: 9, 17 or 33", NULL},
+     "as many as identify the number: 9, 17 or 33; of networks 6", NULL},
     {"derivative", 0, true, CLI_TEXT, "NAMES", NULL, "also this derivative of every output", NULL,
      NULL},
+    {"all", 0, false, CLI_FLAG, NULL, NULL, "network: also the probability of every class", NULL,
+     NULL},
+    {"skip-bad", 0, false, CLI_FLAG, NULL, NULL,
+     "network: leave out samples that cannot be read, and tell how many", NULL, NULL},
     CLI_OPTION_THREADS,
     CLI_OPTION_END,
 };
@@ -36,205 +44,27 @@ static const cli_example examples[] = {
      "Predicts at the points of new.csv by the model of a run."},
     {"rung predict wave.safetensors x.csv --derivative x --derivative xx --digits 10",
      "Prints the value and the first two derivatives."},
+    {"rung predict pets.run cat.jpg more/", "Names the class of one image, and of a folder's."},
     {NULL, NULL},
 };
 
-typedef struct job {
-  rung_context *ctx;
-  rung_model *model;
-  rung_predictor *predictor;
-  rung_table *points;
-  cli_derivative *derivative;
-  int derivatives;
-  int inputs, outputs;
-  int *column;    /* of the table, for each input */
-  int quantities; /* outputs, then derivatives of all outputs */
-  char **name;    /* of the quantities that are derivatives */
-  void *x, *y, *all;
-} job;
-
-static int no_memory(void) {
-  cli_say("out of memory");
-  return CLI_FAILURE;
-}
-
-/* The inputs' names as the list that the table reader takes; NULL where one holds a comma. */
-static char *column_list(const job *j) {
-  size_t size = 1;
-  for (int i = 0; i < j->inputs; i++) size += strlen(rung_model_input_name(j->model, i)) + 1;
-  char *list = malloc(size);
-  if (!list) return NULL;
-  *list = 0;
-  for (int i = 0; i < j->inputs; i++) {
-    if (i) strcat(list, ",");
-    strcat(list, rung_model_input_name(j->model, i));
-  }
-  return list;
-}
-
-/* A table without names, such as an NPY file: its columns are the inputs, in order. */
-static bool read_unnamed(job *j, const char *path) {
-  if (rung_table_read(j->ctx, path, NULL, &j->points) != RUNG_OK) return false;
-  bool fits = rung_table_columns(j->points) == j->inputs;
-  for (int i = 0; fits && i < j->inputs; i++) {
-    char automatic[16];
-    snprintf(automatic, sizeof automatic, "c%d", i + 1);
-    fits = strcmp(rung_table_name(j->points, i), automatic) == 0;
-    j->column[i] = i;
-  }
-  if (!fits) {
-    rung_table_destroy(j->points);
-    j->points = NULL;
-  }
-  return fits;
-}
-
-static int read_points(job *j, const char *path) {
-  char *list = column_list(j);
-  if (!list) return no_memory();
-  rung_table_options how = rung_table_options_default();
-  how.columns = list;
-  rung_status status = rung_table_read(j->ctx, path, &how, &j->points);
-  free(list);
-  if (status == RUNG_OK) {
-    for (int i = 0; i < j->inputs; i++)
-      j->column[i] = rung_table_find(j->points, rung_model_input_name(j->model, i));
-    return CLI_SUCCESS;
-  }
-  char *message = strdup(rung_error(j->ctx));
-  if (status == RUNG_E_DATA && read_unnamed(j, path)) {
-    free(message);
-    return CLI_SUCCESS;
-  }
-  cli_say("%s", message ? message : "out of memory");
-  free(message);
-  return CLI_FAILURE;
-}
-
-static int read_derivatives(job *j, const cli_args *args) {
-  j->derivative = calloc((size_t)args->given_count + 1, sizeof *j->derivative);
-  if (!j->derivative) return no_memory();
-  for (int i = 0; i < args->given_count; i++) {
-    if (strcmp(args->given[i].option->name, "derivative") != 0) continue;
-    int status =
-        cli_parse_derivative(j->model, args->given[i].value, &j->derivative[j->derivatives++]);
-    if (status) return status;
-  }
-  return CLI_SUCCESS;
-}
-
-/* Quantity 0..outputs-1: the outputs; then each derivative of each output. */
-static int make_predictor(job *j) {
-  j->quantities = j->outputs * (1 + j->derivatives);
-  rung_quantity *quantity = calloc((size_t)j->quantities, sizeof *quantity);
-  j->name = calloc((size_t)j->quantities, sizeof *j->name);
-  if (!quantity || !j->name) {
-    free(quantity);
-    return no_memory();
-  }
-  bool named = true;
-  for (int q = 0; q < j->quantities; q++) {
-    int output = q % j->outputs, d = q / j->outputs - 1;
-    int order = d < 0 ? 0 : j->derivative[d].order;
-    quantity[q][0] = output;
-    for (int k = 0; k < order; k++) quantity[q][1 + k] = j->derivative[d].input[k];
-    quantity[q][1 + order] = -1;
-    if (d >= 0) j->name[q] = cli_derivative_name(j->model, output, &j->derivative[d]);
-    named = named && (d < 0 || j->name[q]);
-  }
-  rung_status status =
-      rung_predictor_create(j->model, j->ctx, j->quantities, quantity, &j->predictor);
-  free(quantity);
-  if (!named) return no_memory();
-  return status == RUNG_OK ? CLI_SUCCESS : cli_failed(j->ctx);
-}
-
-/* Rows of inputs and rows of quantities side by side in `all`. */
-static void join_rows(const job *j, size_t rows, size_t element) {
-  size_t wide_x = element * (size_t)j->inputs, wide_y = element * (size_t)j->quantities;
-  for (size_t r = 0; r < rows; r++) {
-    char *row = (char *)j->all + r * (wide_x + wide_y);
-    memcpy(row, (const char *)j->x + r * wide_x, wide_x);
-    memcpy(row + wide_x, (const char *)j->y + r * wide_y, wide_y);
-  }
-}
-
-static int evaluate(job *j) {
-  rung_dtype dtype = rung_model_dtype(j->model);
-  size_t rows = (size_t)rung_table_rows(j->points), element = rung_dtype_size(dtype);
-  size_t columns = (size_t)j->inputs + (size_t)j->quantities;
-  if (rows > SIZE_MAX / element / columns) return no_memory();
-  if (rung_alloc(j->ctx, rows * element * (size_t)j->inputs, &j->x) != RUNG_OK ||
-      rung_alloc(j->ctx, rows * element * (size_t)j->quantities, &j->y) != RUNG_OK ||
-      rung_alloc(j->ctx, rows * element * columns, &j->all) != RUNG_OK)
-    return cli_failed(j->ctx);
-  rung_table_get(j->points, j->inputs, j->column, dtype, j->x);
-  if (rung_predict(j->predictor, j->ctx, (int64_t)rows, j->x, j->y) != RUNG_OK)
-    return cli_failed(j->ctx);
-  join_rows(j, rows, element);
-  return CLI_SUCCESS;
-}
-
-static int write_csv(const job *j, const char *path, int digits) {
-  int columns = j->inputs + j->quantities;
-  const char **names = calloc((size_t)columns, sizeof *names);
-  if (!names) return no_memory();
-  for (int i = 0; i < j->inputs; i++) names[i] = rung_model_input_name(j->model, i);
-  for (int q = 0; q < j->quantities; q++)
-    names[j->inputs + q] = j->name[q] ? j->name[q] : rung_model_output_name(j->model, q);
-  char *csv = NULL;
-  size_t length = 0;
-  rung_status status =
-      rung_table_write(j->ctx, path, columns, names, rung_table_rows(j->points),
-                       rung_model_dtype(j->model), j->all, digits, path ? NULL : &csv, &length);
-  free(names);
-  if (status != RUNG_OK) return cli_failed(j->ctx);
-  if (csv) cli_write(NULL, csv, length);
-  rung_free(j->ctx, csv);
-  return CLI_SUCCESS;
-}
-
-static int predict(job *j, const cli_args *args) {
-  int status = cli_load(j->ctx, args->argument[0], &j->model);
-  if (status) return status;
-  j->inputs = rung_model_inputs(j->model);
-  j->outputs = rung_model_outputs(j->model);
-  j->column = calloc((size_t)j->inputs, sizeof *j->column);
-  if (!j->column) return no_memory();
-  const char *digits = cli_value(args, "digits");
-  long wanted = digits ? strtol(digits, NULL, 10) : 0;
-  if (digits && (wanted < 1 || wanted > 40))
-    return cli_usage("--digits: expected 1 to 40, found '%s'", digits);
-  status = read_derivatives(j, args);
-  if (!status) status = read_points(j, args->argument[1]);
-  if (!status) status = make_predictor(j);
-  if (!status) status = evaluate(j);
-  return status ? status : write_csv(j, cli_value(args, "output"), (int)wanted);
-}
-
-static void release(job *j) {
-  rung_free(j->ctx, j->x);
-  rung_free(j->ctx, j->y);
-  rung_free(j->ctx, j->all);
-  for (int q = 0; j->name && q < j->quantities; q++) free(j->name[q]);
-  free(j->name);
-  free(j->derivative);
-  free(j->column);
-  rung_predictor_destroy(j->predictor);
-  rung_table_destroy(j->points);
-  rung_model_destroy(j->model);
-  rung_context_destroy(j->ctx);
-}
-
 static int run(const cli_args *args) {
-  job j = {0};
-  int status = cli_open(args, &j.ctx);
+  rung_context *ctx;
+  cli_model model;
+  int status = cli_open(args, &ctx);
   if (status) return status;
-  status = predict(&j, args);
-  release(&j);
+  status = cli_load_any(ctx, args->argument[0], &model);
+  if (!status) status = cli_refuse(args, &model, model.network ? "derivative" : "all skip-bad");
+  if (!status && !model.network && args->count > 2)
+    status = cli_usage("unexpected '%s'", args->argument[2]);
+  if (!status)
+    status = model.network ? cli_predict_network(args, ctx, model.network)
+                           : cli_predict_stages(args, ctx, model.stages);
+  cli_model_free(&model);
+  rung_context_destroy(ctx);
   return status;
 }
 
 const cli_command cli_predict_command = {
-    "predict", "evaluate a model and its derivatives", usage, text, options, examples, 2, 2, run,
+    "predict", "tell what a model says to new data", usage, text, options, examples, 2, 10000, run,
 };

@@ -8,8 +8,9 @@ static const char *const usage[] = {"RUN_DIR", NULL};
 
 static const char *const text[] = {
     "Writes RUN_DIR/report.html from the log and the recipe in RUN_DIR: one file with tables and "
-    "charts that opens in any browser, without network. rung fit does so at its end; this command "
-    "also shows a run that goes on or was interrupted.",
+    "charts that opens in any browser, without network. rung fit and rung train do so at their "
+    "end; this command also shows a run that goes on or was interrupted. Of a training it judges "
+    "the kept network anew, where the data are still in their place.",
     NULL,
 };
 

@@ -1,222 +1,140 @@
-/* Training on the terminal: the stage table grows as stages are kept, a bar beneath shows the one
- * in training, Ctrl-C stops and keeps the best model. */
-#include "train.h"
-
-#include <signal.h>
+/* rung train: trains a network as a recipe says, in a new run's folder. */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
-#define BAR_CELLS 24
-#define BAR_INTERVAL 0.1 /* seconds between two drawings */
-#define BAR_ROOM 256
-#define MOST_STAGES 1024 /* that a recipe allows */
+#include "commands.h"
+#include "folder.h"
+#include "training.h"
 
-typedef struct view {
-  bool json;
-  bool bar;                    /* stderr is a terminal that can clear a line */
-  bool bar_shown;              /* a bar stands on the terminal now */
-  double bar_time;             /* when it was drawn last */
-  bool heading;                /* the table's heading has been printed */
-  bool interrupted;            /* by Ctrl-C */
-  bool shown[MOST_STAGES];     /* stages whose row stands in the table */
-  bool timed[MOST_STAGES];     /* stages that this process has trained */
-  double seconds[MOST_STAGES]; /* that they took */
-} view;
+static const char *const usage[] = {
+    "RECIPE [--set KEY=VALUE]... [OPTIONS]",
+    "--resume RUN_DIR [--threads N] [--json]",
+    "[RECIPE] [--set KEY=VALUE]... --print-recipe",
+    NULL,
+};
 
-static volatile sig_atomic_t interrupt_asked;
+static const char *const text[] = {
+    "Trains a deep network on tables or images as RECIPE (YAML) says, and keeps the weights of the "
+    "epoch with the least loss on samples that were held out. What will be trained, and in how "
+    "much memory, is told first. The same recipe gives the same bytes for any number of threads.",
+    "RUN_DIR gets the recipe, log.jsonl, the best model (model.safetensors) and the last, the "
+    "state to resume from, TensorBoard events, and report.html. It must be new or empty.",
+    "--print-recipe prints the recipe with all defaults, and what each key takes, and trains "
+    "nothing. Without RECIPE it shows every key there is.",
+    "Ctrl-C saves and ends the training, and --resume goes on to the same bytes as without "
+    "interruption; a second Ctrl-C ends at once.",
+    NULL,
+};
 
-/* The first Ctrl-C asks the fit to stop; the handler is then gone (SA_RESETHAND), so that the
- * second one kills. */
-static void on_interrupt(int number) {
-  (void)number;
-  interrupt_asked = 1;
-}
+static const cli_option options[] = {
+    {"set", 0, true, CLI_TEXT, "KEY=VALUE", NULL,
+     "sets a key of the recipe, such as model.block=hamiltonian or training.epochs=50", NULL, NULL},
+    {"memory", 0, false, CLI_TEXT, "SIZE", NULL,
+     "use at most this much memory above the program itself, for example 64MB",
+     "the recipe's training.memory", NULL},
+    {"output", 'o', false, CLI_FOLDER, "RUN_DIR", NULL, "folder of the run",
+     "the recipe's run.directory, or NAME.run after the recipe's name", NULL},
+    {"resume", 0, false, CLI_FOLDER, "RUN_DIR", NULL,
+     "go on with an interrupted run, to the same result as without interruption", NULL, NULL},
+    {"print-recipe", 0, false, CLI_FLAG, NULL, NULL, "print the recipe with all defaults and end",
+     NULL, NULL},
+    CLI_OPTION_THREADS,
+    CLI_OPTION_JSON,
+    CLI_OPTION_END,
+};
 
-static void catch_interrupt(void) {
-  struct sigaction action = {.sa_handler = on_interrupt,
-                             .sa_flags = (int)SA_RESETHAND | SA_RESTART};
-  sigemptyset(&action.sa_mask);
-  sigaction(SIGINT, &action, NULL);
-}
+static const cli_example examples[] = {
+    {"rung train digits.yaml", "Trains as the recipe says, into digits.run."},
+    {"rung train digits.yaml --set model.block=hamiltonian --set run.seed=2 -o second",
+     "Changes two keys of the recipe."},
+    {"rung train mnist.yaml --memory 64MB", "Fits into 64 MB, or says what it would take."},
+    {"rung train --resume digits.run", "Goes on with that run after it was interrupted."},
+    {NULL, NULL},
+};
 
-static void clear_bar(view *v) {
-  if (!v->bar_shown) return;
-  fputs("\r\x1b[K", stderr);
-  fflush(stderr);
-  v->bar_shown = false;
-}
-
-static int terminal_width(void) {
-  struct winsize size;
-  bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
-  int width = known ? size.ws_col : 80;
-  return width < BAR_ROOM ? width : BAR_ROOM;
-}
-
-/* "stage 2 [########        ]  48%  solving for the head  1.2 s" */
-static void draw_bar(view *v, const rung_progress *progress) {
-  if (!v->bar) return;
-  if (v->bar_shown && progress->seconds < v->bar_time + BAR_INTERVAL) return;
-  char cells[BAR_CELLS + 1], share[8] = "", line[BAR_ROOM];
-  memset(cells, ' ', BAR_CELLS);
-  cells[BAR_CELLS] = 0;
-  if (progress->fraction >= 0) {
-    double fraction = progress->fraction > 1 ? 1 : progress->fraction;
-    memset(cells, '#', (size_t)(fraction * BAR_CELLS));
-    snprintf(share, sizeof share, "%3.0f%%", 100 * fraction);
-  }
-  snprintf(line, sizeof line, "stage %d [%s] %s  %s  %.1f s", progress->stage, cells, share,
-           progress->doing ? progress->doing : "", progress->seconds);
-  fprintf(stderr, "\r%.*s\x1b[K", terminal_width() - 1, line);
-  fflush(stderr);
-  v->bar_shown = true;
-  v->bar_time = progress->seconds;
-}
-
-/* A stage that was trained earlier has no time to show. */
-static void print_row(view *v, int number, const rung_stage_info *stage, bool timed) {
-  char seconds[32] = "-";
-  if (number >= 0 && number < MOST_STAGES) v->shown[number] = true;
-  if (v->json) return;
-  if (!v->heading)
-    puts("stage  width  frequency  training error  held-out error  parameters  seconds");
-  v->heading = true;
-  if (timed) snprintf(seconds, sizeof seconds, "%.2f", stage->seconds);
-  printf("%5d  %5d  %9.4g  %14.3e  %14.3e  %10lld  %7s\n", number, stage->width, stage->frequency,
-         stage->training_error, stage->heldout_error, (long long)stage->parameters, seconds);
-  fflush(stdout);
-}
-
-/* Rows of stages that were trained earlier: before an extension or an interruption. */
-static int print_other_rows(view *v, rung_context *ctx, const rung_model *model) {
-  for (int k = 0; k < rung_model_stages(model); k++) {
-    rung_stage_info stage;
-    if (k < MOST_STAGES && v->shown[k]) continue;
-    if (rung_model_stage(model, ctx, k, &stage) != RUNG_OK) return cli_failed(ctx);
-    print_row(v, k, &stage, false);
+/* --set KEY=VALUE, --memory SIZE */
+static int set_given(const cli_args *args, rung_context *ctx, rung_recipe *recipe) {
+  for (int i = 0; i < args->given_count; i++) {
+    const struct cli_given *g = &args->given[i];
+    bool set = strcmp(g->option->name, "set") == 0;
+    if (!set && strcmp(g->option->name, "memory") != 0) continue;
+    const char *equals = set ? strchr(g->value, '=') : NULL;
+    if (set && (!equals || equals == g->value))
+      return cli_usage("--set: expected KEY=VALUE, found '%s'", g->value);
+    char *key = set ? strndup(g->value, (size_t)(equals - g->value)) : strdup("training.memory");
+    if (!key) return cli_no_memory();
+    rung_status status = rung_recipe_set(recipe, ctx, key, set ? equals + 1 : g->value);
+    free(key);
+    if (status != RUNG_OK) return cli_usage("--%s: %s", g->option->name, rung_error(ctx));
   }
   return CLI_SUCCESS;
 }
 
-static void take_stage(view *v, int number, const rung_stage_info *stage) {
-  clear_bar(v);
-  print_row(v, number, stage, true);
-  if (number < 0 || number >= MOST_STAGES) return;
-  v->timed[number] = true;
-  v->seconds[number] = stage->seconds;
+static int make_recipe(const cli_args *args, rung_context *ctx, rung_recipe **out) {
+  const char *path = args->count ? args->argument[0] : NULL;
+  rung_status status = path ? rung_recipe_load(ctx, RUNG_RECIPE_TRAIN, path, out)
+                            : rung_recipe_create(ctx, RUNG_RECIPE_TRAIN, out);
+  return status == RUNG_OK ? set_given(args, ctx, *out) : cli_failed(ctx);
 }
 
-static int on_progress(void *user, const rung_progress *progress) {
-  view *v = user;
-  if (progress->finished) take_stage(v, progress->stage, progress->finished);
-  if (progress->note) {
-    clear_bar(v);
-    cli_say("%s", progress->note);
-  }
-  draw_bar(v, progress);
-  if (interrupt_asked && !v->interrupted) {
-    v->interrupted = true;
-    clear_bar(v);
-    cli_say("stopping; the best model so far will be kept. Ctrl-C again ends at once");
-  }
-  return interrupt_asked;
-}
-
-static int tell_json(const cli_training *t, const view *v, const char *model_path,
-                     const rung_model *model, const rung_fit_result *result) {
-  fputs("{\"run\":", stdout);
-  if (t->folder)
-    cli_json_text(t->folder);
-  else
-    fputs("null", stdout);
-  cli_json_key("model", false);
-  cli_json_text(model_path);
-  fputs(",\"stages\":[", stdout);
-  for (int k = 0; k < rung_model_stages(model); k++) {
-    rung_stage_info stage;
-    if (rung_model_stage(model, t->ctx, k, &stage) != RUNG_OK) return cli_failed(t->ctx);
-    if (k) putchar(',');
-    bool timed = k < MOST_STAGES && v->timed[k];
-    if (timed) stage.seconds = v->seconds[k];
-    cli_json_stage(k, &stage, timed);
-  }
-  fputs("],\"result\":{\"stop\":", stdout);
-  cli_json_text(rung_stop_text(result->stop));
-  const struct {
-    const char *name;
-    double value;
-  } numbers[] = {{"training_error", result->training_error},
-                 {"heldout_error", result->heldout_error},
-                 {"max_error", result->max_error},
-                 {"noise", result->noise},
-                 {"parameters", (double)rung_model_parameters(model)},
-                 {"seconds", result->seconds},
-                 {"planned_bytes", (double)result->planned_bytes},
-                 {"peak_bytes", (double)result->peak_bytes}};
-  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-    cli_json_key(numbers[i].name, false);
-    cli_json_value(numbers[i].value);
-  }
-  puts("}}");
+static int print_recipe(rung_context *ctx, const rung_recipe *recipe) {
+  char *all;
+  if (rung_recipe_text(recipe, ctx, &all) != RUNG_OK) return cli_failed(ctx);
+  fputs(all, stdout);
+  rung_free(ctx, all);
   return CLI_SUCCESS;
 }
 
-static void tell_text(const cli_training *t, const char *model_path,
-                      const rung_fit_result *result) {
-  printf("stopped   %s: %s\n", rung_stop_text(result->stop), rung_stop_meaning(result->stop));
-  printf("held-out  %.3g relative L2, largest %.3g of the largest |y|\n", result->heldout_error,
-         result->max_error);
-  if (result->noise > 0) printf("noise     %.3g RMS, estimated\n", result->noise);
-  printf("took      %.2f s, %.1f MB at the most, %.1f MB planned\n", result->seconds,
-         (double)result->peak_bytes / 1e6, (double)result->planned_bytes / 1e6);
-  printf("model     %s\n", model_path);
-  if (t->folder) printf("report    %s/%s\n", t->folder, RUNG_RUN_REPORT);
+/* --threads goes before the recipe's run.threads. */
+static int set_threads(const cli_args *args, rung_context *ctx, const rung_recipe *recipe) {
+  int threads = (int)strtol(rung_recipe_get(recipe, "run.threads"), NULL, 10);
+  if (threads == 0 || cli_given(args, "threads")) return CLI_SUCCESS;
+  return rung_set_threads(ctx, threads) == RUNG_OK ? CLI_SUCCESS : cli_failed(ctx);
 }
 
-static int tell(const cli_training *t, view *v, const rung_model *model,
-                const rung_fit_result *result) {
-  char *inside = t->folder ? cli_join(t->folder, RUNG_RUN_MODEL) : NULL;
-  if (t->folder && !inside) return CLI_FAILURE;
-  const char *path = inside ? inside : t->model_path;
-  int status = print_other_rows(v, t->ctx, model);
-  if (!status && v->json) status = tell_json(t, v, path, model, result);
-  if (!status && !v->json) tell_text(t, path, result);
-  if (!status && v->interrupted) {
-    if (t->folder)
-      cli_say("interrupted; to go on: rung fit --resume %s, or add stages with rung extend %s ...",
-              t->folder, t->folder);
-    else
-      cli_say("interrupted; to go on: rung extend %s ...", path);
-    status = CLI_INTERRUPTED;
-  }
-  free(inside);
+static int train(const cli_args *args, rung_context *ctx, const rung_recipe *recipe) {
+  const char *asked = cli_value(args, "output");
+  if (!asked) asked = rung_recipe_get(recipe, "run.directory");
+  char *chosen = asked ? NULL : cli_free_run_name(args->argument[0]);
+  const char *folder = asked ? asked : chosen;
+  int status = folder ? cli_check_new_folder(folder, "train") : CLI_FAILURE;
+  if (!status) status = cli_make_parents(folder);
+  if (!status) status = set_threads(args, ctx, recipe);
+  if (!status) status = cli_train(args, ctx, recipe, folder);
+  free(chosen);
   return status;
 }
 
-static int finish(const cli_training *t, view *v, const rung_model *model,
-                  const rung_fit_result *result) {
-  if (!t->folder && rung_model_save(model, t->ctx, t->model_path) != RUNG_OK)
-    return cli_failed(t->ctx);
-  if (t->folder && rung_run_report(t->ctx, t->folder) != RUNG_OK) return cli_failed(t->ctx);
-  return tell(t, v, model, result);
+static int resume(const cli_args *args, rung_context *ctx) {
+  const char *folder = cli_value(args, "resume");
+  rung_recipe *recipe = NULL;
+  char *path = cli_join(folder, RUNG_RUN_RECIPE);
+  if (!path) return CLI_FAILURE;
+  rung_status loaded = rung_recipe_load(ctx, RUNG_RECIPE_TRAIN, path, &recipe);
+  int status = loaded == RUNG_OK ? set_threads(args, ctx, recipe) : cli_failed(ctx);
+  free(path);
+  rung_recipe_destroy(recipe);
+  return status ? status : cli_train(args, ctx, NULL, folder);
 }
 
-int cli_train(const cli_training *t) {
-  const char *terminal = getenv("TERM");
-  view v = {.json = cli_given(t->args, "json"),
-            .bar = isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb") != 0};
-  rung_model *model = NULL;
-  rung_fit_result result = {0};
-  if (t->base && print_other_rows(&v, t->ctx, t->base)) return CLI_FAILURE;
-  catch_interrupt();
-  rung_status status =
-      t->recipe ? rung_run(t->ctx, t->recipe, t->folder, on_progress, &v, &model, &result)
-                : rung_run_resume(t->ctx, t->folder, on_progress, &v, &model, &result);
-  clear_bar(&v);
-  int code = status == RUNG_OK ? finish(t, &v, model, &result) : cli_failed(t->ctx);
-  if (status == RUNG_E_CANCELLED && interrupt_asked) code = CLI_INTERRUPTED;
-  rung_model_destroy(model);
-  return code;
+static int run(const cli_args *args) {
+  bool resumes = cli_given(args, "resume"), prints = cli_given(args, "print-recipe");
+  if (resumes && cli_check_resume(args)) return CLI_USAGE;
+  if (!resumes && !prints && args->count == 0) return cli_usage("expected a recipe");
+  rung_context *ctx;
+  rung_recipe *recipe = NULL;
+  int status = cli_open(args, &ctx);
+  if (status) return status;
+  if (!resumes) status = make_recipe(args, ctx, &recipe);
+  if (!status)
+    status = resumes  ? resume(args, ctx)
+             : prints ? print_recipe(ctx, recipe)
+                      : train(args, ctx, recipe);
+  rung_recipe_destroy(recipe);
+  rung_context_destroy(ctx);
+  return status;
 }
+
+const cli_command cli_train_command = {
+    "train", "train a network as a recipe says", usage, text, options, examples, 0, 1, run,
+};

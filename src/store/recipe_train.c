@@ -1,5 +1,6 @@
 /* Recipes of `rung train`: the keys, and what they mean. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "store/recipe.h"
@@ -56,20 +57,21 @@ static const rg_recipe_key keys[] = {
      "resnet bottleneck antisymmetric parabolic hamiltonian hamiltonian-two leapfrog midpoint",
      NULL, "what a layer of resnet, dense and conv is"},
     {"model.channels", RG_VALUE_WHOLES, NULL, 1, 65536, NULL, NULL,
-     "channels of each stage; not set: the architecture's own"},
+     "channels of each stage; not set: 32, 64, 128 (cnn) or 16, 32, 64 (resnet, conv)"},
     {"model.width", RG_VALUE_WHOLES, NULL, 1, 65536, NULL, "features",
-     "another name of channels, for features: of an mlp each hidden layer's"},
+     "another name of channels, for features: of an mlp each hidden layer's; not set: 64, 64 (mlp) "
+     "or 64 (dense)"},
     {"model.layers", RG_VALUE_WHOLES, NULL, 1, 1048576, NULL, NULL,
-     "layers of each stage, or one number for all; not set: the architecture's own"},
+     "layers of each stage, or one number for all; not set: 2 (cnn), 3 (resnet, conv), 8 (dense)"},
     {"model.time", RG_VALUE_NUMBER, "1", 1e-6, 1e6, NULL, NULL,
      "final time T of each stage; the step size is h = T / layers"},
     {"model.step", RG_VALUE_NUMBER, "0", 0, 1e6, NULL, NULL,
      "step size h, in place of time; 0: from time"},
     {"model.norm", RG_VALUE_CHOICE, NULL, 0, 0, "none batch layer group instance", NULL,
-     "normalisation; not set: the architecture's own"},
+     "normalisation; not set: none (mlp, dense) or batch (cnn, resnet, conv)"},
     {"model.activation", RG_VALUE_CHOICE, NULL, 0, 0,
      "tanh relu gelu silu leaky-relu softplus sigmoid identity", NULL,
-     "not set: the architecture's own"},
+     "of layers; not set: tanh (dense) or relu (others)"},
     {"model.integrator", RG_VALUE_CHOICE, NULL, 0, 0, "euler verlet leapfrog midpoint rk4", NULL,
      "how a layer steps in time; not set: the block's own"},
     {"model.gamma", RG_VALUE_NUMBER, "1e-4", 0, 1e3, NULL, NULL,
@@ -267,7 +269,7 @@ void rg_recipe_training(const rung_recipe *recipe, rung_training *out) {
 
 /* ---- what goes together ---- */
 
-/* What each block of layers in time steps by, its own way first (docs/architectures.md). */
+/* The integrators of each block (docs/architectures.md), its own first. */
 static const struct {
   const char *name, *integrators;
 } blocks[] = {
@@ -276,18 +278,8 @@ static const struct {
     {"hamiltonian", "verlet euler rk4"},     {"hamiltonian-two", "verlet euler rk4"},
     {"leapfrog", "leapfrog euler rk4"},      {"midpoint", "midpoint euler rk4"},
 };
-#define REVERSIBLE "hamiltonian, hamiltonian-two, leapfrog, midpoint"
-
-/* Can layers be undone that step so? NULL: by the block's own way, the first of `integrators`. */
-static bool is_reversible(const char *integrator, const char *integrators) {
-  static const char *const undone[] = {"verlet", "leapfrog", "midpoint"};
-  for (int i = 0; i < 3; i++) {
-    size_t length = strlen(undone[i]);
-    if (integrator ? !strcmp(integrator, undone[i]) : !strncmp(integrators, undone[i], length))
-      return true;
-  }
-  return false;
-}
+#define REVERSIBLE "verlet leapfrog midpoint" /* integrators */
+#define REVERSIBLE_BLOCKS "hamiltonian, hamiltonian-two, leapfrog, midpoint"
 
 static bool in_words(const char *words, const char *word) {
   size_t length = strlen(word);
@@ -331,30 +323,77 @@ static rung_status check_stages(const rung_recipe *recipe, rung_context *ctx) {
   return RUNG_OK;
 }
 
+/* mlp and cnn have no layers of a block; those of a plain resnet are no steps in time. */
+static bool steps_in_time(const rung_recipe *recipe) {
+  if (rg_recipe_is(recipe, "model.architecture", "resnet"))
+    return !rg_recipe_is(recipe, "model.block", "resnet") &&
+           !rg_recipe_is(recipe, "model.block", "bottleneck");
+  return rg_recipe_is(recipe, "model.architecture", "dense") ||
+         rg_recipe_is(recipe, "model.architecture", "conv");
+}
+
+static rung_status check_integrator(const rung_recipe *recipe, rung_context *ctx,
+                                    const char *integrators) {
+  const char *architecture = rung_recipe_get(recipe, "model.architecture");
+  const char *integrator = rung_recipe_get(recipe, "model.integrator");
+  const char *norm = rung_recipe_get(recipe, "model.norm");
+  if (!integrator) return RUNG_OK;
+  if (!steps_in_time(recipe))
+    return rg_recipe_fail(recipe, ctx, "model.integrator",
+                          "layers that step in time are those of the architectures dense and conv; "
+                          "found %s",
+                          architecture);
+  if (!in_words(integrators, integrator))
+    return rg_recipe_fail(recipe, ctx, "model.integrator",
+                          "block %s steps in time by one of: %s; found \"%s\"",
+                          rung_recipe_get(recipe, "model.block"), integrators, integrator);
+  if (!norm) norm = strcmp(architecture, "dense") == 0 ? "none" : "batch";
+  if (strcmp(integrator, "rk4") == 0 && strcmp(norm, "batch") == 0)
+    return rg_recipe_fail(recipe, ctx, "model.integrator",
+                          "rk4 looks at each layer four times, and batch normalisation needs "
+                          "statistics of each; set model.norm to none, layer or group");
+  return RUNG_OK;
+}
+
 static rung_status check_block(const rung_recipe *recipe, rung_context *ctx) {
   const char *block = rung_recipe_get(recipe, "model.block");
-  const char *integrator = rung_recipe_get(recipe, "model.integrator");
   size_t at = 0;
   while (strcmp(blocks[at].name, block) != 0) at++;
-  if (integrator && !in_words(blocks[at].integrators, integrator))
-    return rg_recipe_fail(recipe, ctx, "model.integrator",
-                          "block %s steps in time by: %s; found \"%s\"", block,
-                          blocks[at].integrators, integrator);
+  if (strcmp(block, "bottleneck") == 0 && rg_recipe_is(recipe, "model.architecture", "dense"))
+    return rg_recipe_fail(recipe, ctx, "model.block",
+                          "block bottleneck is for images; for features: resnet");
+  return check_integrator(recipe, ctx, blocks[at].integrators);
+}
+
+/* Activations that are recovered need layers that can be undone. */
+static rung_status check_activations(const rung_recipe *recipe, rung_context *ctx) {
+  const char *block = rung_recipe_get(recipe, "model.block");
+  const char *integrator = rung_recipe_get(recipe, "model.integrator");
   rung_activations activations = activations_of(recipe);
   bool fixed = rg_recipe_is(recipe, "model.state", "fixed");
   bool reverse = activations == RUNG_REVERSE || activations == RUNG_REVERSE_EXACT;
-  bool reversible = has_layers(recipe) && is_reversible(integrator, blocks[at].integrators);
+  char own[16] = "", found[80];
+  for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
+    if (strcmp(blocks[i].name, block) == 0)
+      snprintf(own, sizeof own, "%.*s", (int)strcspn(blocks[i].integrators, " "),
+               blocks[i].integrators);
+  bool reversible = steps_in_time(recipe) && in_words(REVERSIBLE, integrator ? integrator : own);
+  if (steps_in_time(recipe))
+    snprintf(found, sizeof found, "%s%s%s", block, integrator ? " with integrator " : "",
+             integrator ? integrator : "");
+  else
+    snprintf(found, sizeof found, "the architecture %s",
+             rung_recipe_get(recipe, "model.architecture"));
   if (reverse && !reversible)
-    return rg_recipe_fail(recipe, ctx, "training.activations",
-                          "activations \"%s\" need a reversible block, which are: " REVERSIBLE
-                          "; found %s",
-                          rung_recipe_get(recipe, "training.activations"),
-                          has_layers(recipe) ? block : "the architecture mlp");
-  if (fixed && !reversible)
     return rg_recipe_fail(
-        recipe, ctx, "model.state",
-        "a state in fixed point belongs to a reversible block, which are: " REVERSIBLE "; found %s",
-        has_layers(recipe) ? block : "the architecture mlp");
+        recipe, ctx, "training.activations",
+        "activations \"%s\" need a reversible block, which are: " REVERSIBLE_BLOCKS "; found %s",
+        rung_recipe_get(recipe, "training.activations"), found);
+  if (fixed && !reversible)
+    return rg_recipe_fail(recipe, ctx, "model.state",
+                          "a state in fixed point belongs to a reversible block, which "
+                          "are: " REVERSIBLE_BLOCKS "; found %s",
+                          found);
   if (activations == RUNG_REVERSE_EXACT && rg_recipe_is(recipe, "model.state", "float"))
     return rg_recipe_fail(recipe, ctx, "model.state",
                           "activations reverse-exact need a state in fixed point, found float");
@@ -404,6 +443,7 @@ static rung_status check(const rung_recipe *recipe, rung_context *ctx) {
   RG_TRY(check_data(recipe, ctx));
   RG_TRY(check_stages(recipe, ctx));
   RG_TRY(check_block(recipe, ctx));
+  RG_TRY(check_activations(recipe, ctx));
   return check_training(recipe, ctx);
 }
 

@@ -18,6 +18,18 @@ static double number_of(rg_json object, const char *key) {
   return value;
 }
 
+static rung_status append(rung_context *ctx, rg_events *events, rg_json event) {
+  if (events->count == events->capacity) {
+    int capacity = events->capacity ? 2 * events->capacity : 16;
+    rg_json *item = rg_realloc(ctx, events->item, (size_t)capacity, sizeof *item);
+    if (!item) return RUNG_E_MEMORY;
+    events->item = item;
+    events->capacity = capacity;
+  }
+  events->item[events->count++] = event;
+  return RUNG_OK;
+}
+
 /* A resumed run may tell an event twice: the later one counts. */
 static rung_status keep(rung_context *ctx, rg_events *events, rg_json event) {
   for (int i = 0; i < events->count; i++) {
@@ -28,15 +40,7 @@ static rung_status keep(rung_context *ctx, rg_events *events, rg_json event) {
       return RUNG_OK;
     }
   }
-  if (events->count == events->capacity) {
-    int capacity = events->capacity ? 2 * events->capacity : 16;
-    rg_json *item = rg_realloc(ctx, events->item, (size_t)capacity, sizeof *item);
-    if (!item) return RUNG_E_MEMORY;
-    events->item = item;
-    events->capacity = capacity;
-  }
-  events->item[events->count++] = event;
-  return RUNG_OK;
+  return append(ctx, events, event);
 }
 
 static rung_status take_line(rung_context *ctx, rg_run_log *log, const char *line, size_t length) {
@@ -52,6 +56,11 @@ static rung_status take_line(rung_context *ctx, rg_run_log *log, const char *lin
   if (rg_json_is(kind, "residual")) return keep(ctx, &log->residual, event);
   if (rg_json_is(kind, "spectrum")) return keep(ctx, &log->spectrum, event);
   if (rg_json_is(kind, "prediction")) return keep(ctx, &log->prediction, event);
+  if (rg_json_is(kind, "plan")) return append(ctx, &log->plan, event);
+  if (rg_json_is(kind, "epoch")) return append(ctx, &log->epoch, event);
+  if (rg_json_is(kind, "layers")) return append(ctx, &log->layers, event);
+  if (rg_json_is(kind, "restored")) return append(ctx, &log->restored, event);
+  if (rg_json_is(kind, "score")) return append(ctx, &log->score, event);
   return RUNG_OK;
 }
 
@@ -90,6 +99,11 @@ void rg_run_log_free(rung_context *ctx, rg_run_log *log) {
   rg_free(ctx, log->residual.item);
   rg_free(ctx, log->spectrum.item);
   rg_free(ctx, log->prediction.item);
+  rg_free(ctx, log->plan.item);
+  rg_free(ctx, log->epoch.item);
+  rg_free(ctx, log->layers.item);
+  rg_free(ctx, log->restored.item);
+  rg_free(ctx, log->score.item);
   rg_free(ctx, log->text);
   *log = (rg_run_log){0};
 }

@@ -3,9 +3,12 @@
 #ifndef RG_PAGE_H
 #define RG_PAGE_H
 
-extern const char rg_page_html[];
+extern const char rg_page_html[];   /* of a fit */
+extern const char rg_page_script[]; /* of a fit */
+extern const char rg_page_training_html[];
+extern const char rg_page_training_script[];
+extern const char rg_page_charts[]; /* script that both share */
 extern const char rg_page_style[];
-extern const char rg_page_script[];
 extern const char rg_page_chart_style[];
 extern const char rg_page_chart_script[];
 extern const char rg_page_chart_notice[];

@@ -16,17 +16,18 @@ fail() {
 "$rung" --completion bash >"$folder/rung.bash"
 "$rung" --completion zsh >"$folder/_rung"
 commands=$("$rung" help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p' | grep -v '^help$')
-[ "$(echo $commands)" = "fit predict eval extend inspect export report" ] ||
+[ "$(echo $commands)" = "fit train predict eval extend inspect export report" ] ||
   fail "other commands than expected: $commands"
 
 promised() {
   case $1 in
   fit) echo target inputs function domain precision method stages target-error time memory seed \
     threads output resume json help ;;
-  predict) echo output digits derivative help ;;
-  eval) echo function domain json help ;;
+  train) echo set memory output resume print-recipe threads json help ;;
+  predict) echo output digits derivative all skip-bad threads help ;;
+  eval) echo function domain target labels top noise corrupt skip-bad seed threads json help ;;
   extend) echo function domain output replace drop help ;;
-  inspect) echo json help ;;
+  inspect) echo plan threads json help ;;
   export) echo format output derivatives name help ;;
   report) echo help ;;
   esac

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "nn/builder.h"
+#include "nn/chain.h"
 #include "store/recipe.h"
 
 static rung_status load(rung_context *ctx, const char *text, rung_recipe **out) {
@@ -202,7 +204,19 @@ static void keys_must_go_together(void **state) {
        "that, found 64"},
       {"model: {architecture: dense, levels: 2}\n", "model.levels needs model.layers"},
       {"model:\n  architecture: dense\n  integrator: leapfrog\n",
-       "r.yaml:4: block resnet steps in time by: euler rk4 midpoint; found \"leapfrog\""},
+       "r.yaml:4: block resnet steps in time by one of: euler rk4 midpoint; found \"leapfrog\""},
+      {"model: {architecture: cnn, integrator: rk4}\n",
+       "r.yaml:2: layers that step in time are those of the architectures dense and conv; found "
+       "cnn"},
+      {"model: {architecture: resnet, integrator: euler}\n", "dense and conv; found resnet"},
+      {"model: {architecture: conv, integrator: rk4}\n",
+       "r.yaml:2: rk4 looks at each layer four times, and batch normalisation needs statistics of "
+       "each; set model.norm to none, layer or group"},
+      {"model: {architecture: dense, block: bottleneck}\n",
+       "r.yaml:2: block bottleneck is for images; for features: resnet"},
+      {"model: {architecture: dense, block: hamiltonian, integrator: euler}\n"
+       "training: {activations: reverse}\n",
+       "found hamiltonian with integrator euler"},
       {"model: {architecture: dense}\ntraining:\n  activations: reverse\n",
        "r.yaml:4: activations \"reverse\" need a reversible block, which are: hamiltonian, "
        "hamiltonian-two, leapfrog, midpoint; found resnet"},
@@ -331,6 +345,76 @@ static void the_documentation_has_every_key(void **state) {
   rg_free(ctx, page);
 }
 
+/* What the recipe lets pass is what the architectures build, and what can be reversed is. */
+static void recipes_know_the_architectures(void **state) {
+  rung_context *ctx = *state;
+  static const char *const architectures[] = {"mlp", "cnn", "resnet", "dense", "conv"};
+  static const char *const blocks[] = {"resnet",    "bottleneck",  "antisymmetric",
+                                       "parabolic", "hamiltonian", "hamiltonian-two",
+                                       "leapfrog",  "midpoint"};
+  static const char *const integrators[] = {NULL, "euler", "verlet", "leapfrog", "midpoint", "rk4"};
+  int accepted = 0, reversed = 0;
+  for (int a = 0; a < 5; a++)
+    for (int b = 0; b < 8; b++)
+      for (int i = 0; i < 6; i++) {
+        rung_recipe *r;
+        rung_network *network = NULL;
+        rung_network_settings s = rung_network_settings_default();
+        rung_shape image = {3, {8, 8, 3}}, row = {1, {5}};
+        assert_ok(ctx, rung_recipe_create(ctx, RUNG_RECIPE_TRAIN, &r));
+        assert_ok(ctx, rung_recipe_set(r, ctx, "data.train", "t.csv"));
+        assert_ok(ctx, rung_recipe_set(r, ctx, "model.architecture", architectures[a]));
+        assert_ok(ctx, rung_recipe_set(r, ctx, "model.block", blocks[b]));
+        assert_ok(ctx, rung_recipe_set(r, ctx, "model.integrator", integrators[i]));
+        bool checked = rg_recipe_check(r, ctx) == RUNG_OK;
+        rg_recipe_network(r, &s);
+        bool features = a == 0 || a == 3;
+        rung_status status =
+            rung_network_create(ctx, &s, features ? &row : &image, 3, RUNG_F32, 1, &network);
+        bool idle = (a < 2) && integrators[i]; /* mlp and cnn do not look at it */
+        if (!idle && checked != (status == RUNG_OK))
+          fail_msg("%s %s %s: recipe %d, network %s", architectures[a], blocks[b],
+                   integrators[i] ? integrators[i] : "-", checked, rung_error(ctx));
+        bool reversible = false;
+        for (int k = 0; network && k < network->blocks.count; k++)
+          reversible = reversible || rg_is_reversible(&network->blocks.list[k]);
+        assert_ok(ctx, rung_recipe_set(r, ctx, "training.activations", "reverse"));
+        if (checked) assert_int_equal(rg_recipe_check(r, ctx) == RUNG_OK, reversible);
+        accepted += checked;
+        reversed += reversible && checked;
+        rung_clear_error(ctx);
+        rung_network_destroy(network);
+        rung_recipe_destroy(r);
+      }
+  assert_true(accepted > 40 && reversed > 20);
+}
+
+/* The defaults of the tables are those of the library. */
+static void defaults_are_those_of_the_settings(void **state) {
+  rung_context *ctx = *state;
+  rung_recipe *r;
+  rung_network_settings s = rung_network_settings_default(), n = s;
+  assert_ok(ctx, rung_recipe_create(ctx, RUNG_RECIPE_TRAIN, &r));
+  rg_recipe_network(r, &n);
+  assert_string_equal(n.architecture, s.architecture);
+  assert_string_equal(n.block, s.block);
+  assert_true(!n.integrator && !n.activation && !n.norm && n.stages == s.stages);
+  assert_true(n.time == s.time && n.step == s.step && n.gamma == s.gamma && n.groups == s.groups);
+  assert_true(n.dropout == s.dropout && n.nodes == s.nodes && n.fixed == s.fixed);
+  rung_training t, d = rung_training_default();
+  rg_recipe_training(r, &t);
+  assert_string_equal(t.optimiser, d.optimiser);
+  assert_string_equal(t.schedule, d.schedule);
+  assert_true(t.rate == d.rate && t.weight_decay == d.weight_decay && t.momentum == d.momentum);
+  assert_true(t.decay1 == d.decay1 && t.decay2 == d.decay2 && t.epsilon == d.epsilon);
+  assert_true(t.warmup == d.warmup && t.step_every == d.step_every &&
+              t.step_factor == d.step_factor && t.clip == d.clip && t.average == d.average);
+  assert_true(t.smoothness == d.smoothness && t.batch == d.batch && t.loss == d.loss);
+  assert_true(t.smoothing == d.smoothing && t.delta == d.delta && t.activations == d.activations);
+  assert_true(t.drift == d.drift && t.memory == d.memory && t.seed == d.seed);
+  rung_recipe_destroy(r);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(mappings_are_read),
@@ -342,6 +426,8 @@ int main(void) {
       TEST(printed_recipes_read_back),
       TEST(the_tables_are_sound),
       TEST(the_documentation_has_every_key),
+      TEST(recipes_know_the_architectures),
+      TEST(defaults_are_those_of_the_settings),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

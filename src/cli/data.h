@@ -1,0 +1,12 @@
+/* The data that a network is asked about. */
+#ifndef CLI_DATA_H
+#define CLI_DATA_H
+
+#include "common.h"
+
+/* Opens data in the form that the network was trained on, by the options --labels, --target and
+ * --skip-bad; says how many samples were skipped. `labelled`: labels must be there. */
+int cli_open_data(const cli_args *args, rung_context *ctx, rung_network *network, const char *path,
+                  bool labelled, rung_dataset **out);
+
+#endif

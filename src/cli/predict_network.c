@@ -1,0 +1,98 @@
+/* rung predict of a network: the classes of samples, or the numbers that it predicts, as CSV. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "data.h"
+#include "predict.h"
+
+#define BATCH 64
+
+typedef struct job {
+  rung_context *ctx;
+  rung_network *network;
+  rung_dataset *set;
+  FILE *out;
+  bool all;
+  int digits;
+} job;
+
+/* A field of CSV: in quotes where it holds what would part it. */
+static void field(FILE *out, const char *text) {
+  if (!text[strcspn(text, ",\"\n\r")]) {
+    fputs(text, out);
+    return;
+  }
+  fputc('"', out);
+  for (; *text; text++) {
+    if (*text == '"') fputc('"', out);
+    fputc(*text, out);
+  }
+  fputc('"', out);
+}
+
+static void heading(const job *j) {
+  const char *const *classes = rung_network_classes(j->network);
+  fputs(classes ? "sample,class,probability" : "sample", j->out);
+  for (int64_t k = 0; k < rung_network_outputs(j->network); k++) {
+    const char *target = classes ? classes[k] : rung_dataset_target(j->set, (int)k);
+    char automatic[24];
+    if (classes && !j->all) break;
+    snprintf(automatic, sizeof automatic, "y%lld", (long long)k + 1);
+    fputc(',', j->out);
+    field(j->out, target ? target : automatic);
+  }
+  fputc('\n', j->out);
+}
+
+static void write_row(const job *j, int64_t sample, const double *answer) {
+  const char *const *classes = rung_network_classes(j->network);
+  int64_t outputs = rung_network_outputs(j->network), best = 0;
+  char name[1024];
+  field(j->out, rung_dataset_name(j->set, sample, name, sizeof name));
+  for (int64_t k = 1; classes && k < outputs; k++)
+    if (answer[k] > answer[best]) best = k;
+  if (classes) {
+    fputc(',', j->out);
+    field(j->out, classes[best]);
+    fprintf(j->out, ",%.*g", j->digits, answer[best]);
+  }
+  for (int64_t k = 0; (!classes || j->all) && k < outputs; k++)
+    fprintf(j->out, ",%.*g", j->digits, answer[k]);
+  fputc('\n', j->out);
+}
+
+static rung_status on_answers(void *user, const int64_t *sample, int64_t count,
+                              const double *answer) {
+  const job *j = user;
+  int64_t outputs = rung_network_outputs(j->network);
+  for (int64_t i = 0; i < count; i++) write_row(j, sample[i], answer + i * outputs);
+  return RUNG_OK;
+}
+
+static int predict(job *j, const cli_args *args) {
+  int status = CLI_SUCCESS;
+  for (int i = 1; i < args->count && !status; i++) {
+    status = cli_open_data(args, j->ctx, j->network, args->argument[i], false, &j->set);
+    if (!status && i == 1) heading(j);
+    if (!status && rung_network_answer(j->ctx, j->network, j->set, BATCH, on_answers, j) != RUNG_OK)
+      status = cli_failed(j->ctx);
+    rung_dataset_destroy(j->set);
+    j->set = NULL;
+  }
+  return status;
+}
+
+int cli_predict_network(const cli_args *args, rung_context *ctx, rung_network *network) {
+  const char *digits = cli_value(args, "digits");
+  long wanted = digits ? strtol(digits, NULL, 10) : 6;
+  if (wanted < 1 || wanted > 40) return cli_usage("--digits: expected 1 to 40, found '%s'", digits);
+  char *csv = NULL;
+  size_t length = 0;
+  job j = {ctx, network, NULL, open_memstream(&csv, &length), cli_given(args, "all"), (int)wanted};
+  if (!j.out) return cli_no_memory();
+  int status = predict(&j, args);
+  if (fclose(j.out) != 0 && !status) status = cli_no_memory();
+  if (!status) status = cli_write(cli_value(args, "output"), csv, length);
+  free(csv);
+  return status;
+}
