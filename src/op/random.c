@@ -35,28 +35,45 @@ static bool read_key(const rung_call *call, int64_t block, philox4x64_key_t *key
 
 /* The middles of 2^23 and of 2^52 equal parts of (0, 1): exact. */
 static inline float unit_f32(uint64_t bits) {
-  return ((float)(bits & 0x7fffff) + 0.5f) * 0x1p-23f;
+  return ((float)(int32_t)(bits & 0x7fffff) + 0.5f) * 0x1p-23f;
 }
 
 static inline double unit_f64(uint64_t bits) {
-  return ((double)(bits >> 12) + 0.5) * 0x1p-52;
+  return ((double)(int64_t)(bits >> 12) + 0.5) * 0x1p-52;
+}
+
+enum { CALLS = 32 }; /* of Philox at a time, so that they overlap */
+
+/* The numbers that `words` words of random bits make: two floats of one, or a double. */
+static void convert(rung_dtype dtype, const uint64_t *bits, int words, void *out) {
+  if (dtype == RUNG_F32)
+    for (int i = 0; i < words; i++) {
+      ((float *)out)[2 * i] = unit_f32(bits[i]);
+      ((float *)out)[2 * i + 1] = unit_f32(bits[i] >> 32);
+    }
+  else if (dtype == RUNG_F64)
+    for (int i = 0; i < words; i++) ((double *)out)[i] = unit_f64(bits[i]);
+  else
+    for (int i = 0; i < words; i++) ((rung_dd *)out)[i] = rg_make_dd(unit_f64(bits[i]), 0.0);
 }
 
 /* Numbers begin .. end-1 of a block. One call of Philox gives 8 floats or 4 doubles. */
-static void fill(const rung_call *call, philox4x64_key_t key, int64_t begin, int64_t end,
-                 int64_t to) {
-  int64_t each = call->dtype == RUNG_F32 ? 8 : 4;
-  for (int64_t i = begin; i < end;) {
-    philox4x64_ctr_t counter = {{(uint64_t)(i / each), 0, 0, 0}};
-    philox4x64_ctr_t bits = philox4x64(counter, key);
-    for (int64_t lane = i % each; lane < each && i < end; lane++, i++, to++) {
-      if (call->dtype == RUNG_F32)
-        ((float *)call->out)[to] = unit_f32(bits.v[lane / 2] >> (32 * (lane % 2)));
-      else if (call->dtype == RUNG_F64)
-        ((double *)call->out)[to] = unit_f64(bits.v[lane]);
-      else
-        ((rung_dd *)call->out)[to] = rg_make_dd(unit_f64(bits.v[lane]), 0.0);
+static void fill(rung_dtype dtype, philox4x64_key_t key, int64_t begin, int64_t end, char *out) {
+  int64_t each = dtype == RUNG_F32 ? 8 : 4;
+  size_t size = rung_dtype_size(dtype);
+  for (int64_t call = begin / each; call * each < end; call += CALLS) {
+    uint64_t bits[4 * CALLS];
+    rung_dd made[4 * CALLS];
+    for (int c = 0; c < CALLS; c++) {
+      philox4x64_ctr_t counter = {{(uint64_t)(call + c), 0, 0, 0}};
+      philox4x64_ctr_t random = philox4x64(counter, key);
+      memcpy(bits + 4 * c, random.v, sizeof random.v);
     }
+    convert(dtype, bits, 4 * CALLS, made);
+    int64_t first = call * each, from = first < begin ? begin : first;
+    int64_t stop = first + CALLS * each < end ? first + CALLS * each : end;
+    memcpy(out + (size_t)(from - begin) * size, (char *)made + (size_t)(from - first) * size,
+           (size_t)(stop - from) * size);
   }
 }
 
@@ -67,7 +84,8 @@ static rung_status kernel(const rung_call *call) {
     int64_t block = begin / length, stop = (block + 1) * length < end ? (block + 1) * length : end;
     philox4x64_key_t key;
     if (!read_key(call, block, &key)) return RUNG_E_DATA;
-    fill(call, key, begin - block * length, stop - block * length, begin);
+    fill(call->dtype, key, begin - block * length, stop - block * length,
+         (char *)call->out + (size_t)begin * rung_dtype_size(call->dtype));
     begin = stop;
   }
   return RUNG_OK;

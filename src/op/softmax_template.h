@@ -37,16 +37,22 @@ static inline void R(shift_rows)(const REAL *a, int64_t rows, int64_t n, REAL *z
   for (int64_t i = 0; i < rows * n; i++) e[i] = R(rg_exp)(z[i]);
 }
 
-/* log(sum of e) of a row, whose largest e is 1: the rest are summed, so that nothing is lost where
- * they are small. */
-static inline REAL R(row_log)(REAL *e, int64_t n) {
-  REAL one = R(rg_from_double)(1.0);
+/* The sum of e less the 1 of the largest: nothing is lost where the others are small. Elements that
+ * are 1 are counted, the rest summed; NaN stays. */
+static inline REAL R(others)(REAL *e, int64_t n) {
+  REAL one = R(rg_from_double)(1.0), ones = R(rg_from_double)(-1.0);
   for (int64_t k = 0; k < n; k++) {
-    if (R(rg_to_double)(R(rg_less)(e[k], one)) != 0) continue;
-    if (R(rg_to_double)(e[k]) == 1) e[k] = R(rg_from_double)(0.0); /* else NaN */
-    break;
+    REAL below = R(rg_less)(e[k], one);
+    ones = R(rg_add)(ones, R(rg_sub)(one, below));
+    e[k] = R(rg_select)(below, e[k], R(rg_sub)(e[k], one));
   }
-  return R(rg_log1p)(R(row_sum)(e, n));
+  return R(rg_add)(R(row_sum)(e, n), ones);
+}
+
+/* log(sum of e) of each row, over the begin of e. */
+static inline void R(row_logs)(REAL *e, int64_t rows, int64_t n) {
+  for (int64_t i = 0; i < rows; i++) e[i] = R(others)(e + i * n, n);
+  for (int64_t i = 0; i < rows; i++) e[i] = R(rg_log1p)(e[i]);
 }
 
 static inline rung_status R(log_softmax_body)(const rung_call *call) {
@@ -56,10 +62,9 @@ static inline rung_status R(log_softmax_body)(const rung_call *call) {
     int64_t rows = r + tile < end ? tile : end - r;
     REAL *out = (REAL *)call->out + r * n;
     R(shift_rows)((const REAL *)call->in[0] + r * n, rows, n, out, e);
-    for (int64_t i = 0; i < rows; i++) {
-      REAL rest = R(row_log)(e + i * n, n);
-      for (int64_t k = 0; k < n; k++) out[i * n + k] = R(rg_sub)(out[i * n + k], rest);
-    }
+    R(row_logs)(e, rows, n);
+    for (int64_t i = 0; i < rows; i++)
+      for (int64_t k = 0; k < n; k++) out[i * n + k] = R(rg_sub)(out[i * n + k], e[i]);
   }
   return RUNG_OK;
 }
@@ -68,17 +73,20 @@ static inline rung_status R(cross_entropy_body)(const rung_call *call) {
   int64_t n, begin, end, tile = row_range(call, &n, &begin, &end);
   REAL *e = call->scratch, *z = e + tile * n;
   REAL smoothing = FROM_DD(call->attr->value), zero = R(rg_from_double)(0.0);
+  bool smooth = R(rg_to_double)(smoothing) != 0;
   REAL label_share = R(rg_sub)(R(rg_from_double)(1.0), smoothing);
   REAL share = R(rg_div)(smoothing, R(rg_from_double)((double)n));
   for (int64_t r = begin; r < end; r += tile) {
     int64_t rows = r + tile < end ? tile : end - r;
+    REAL *out = (REAL *)call->out + r;
     R(shift_rows)((const REAL *)call->in[0] + r * n, rows, n, z, e);
+    R(row_logs)(e, rows, n);
     for (int64_t i = 0; i < rows; i++) {
       int64_t label = rg_index(call, 1, r + i, n);
       if (label < 0) return RUNG_E_DATA;
       REAL gap = R(rg_mul)(label_share, R(rg_sub)(zero, z[i * n + label]));
-      gap = R(rg_sub)(gap, R(rg_mul)(share, R(row_sum)(z + i * n, n)));
-      ((REAL *)call->out)[r + i] = R(rg_add)(R(row_log)(e + i * n, n), gap);
+      if (smooth) gap = R(rg_sub)(gap, R(rg_mul)(share, R(row_sum)(z + i * n, n)));
+      out[i] = R(rg_add)(e[i], gap);
     }
   }
   return RUNG_OK;
