@@ -46,8 +46,9 @@ static void *numbers(rung_dtype dtype, int64_t count) {
 }
 
 static double flops_of(const rg_conv *c) {
-  return 2.0 * (double)(c->samples * c->images * c->out_height * c->out_width * c->filters) *
-         (double)(c->kernel_height * c->kernel_width * c->channels / c->groups);
+  int64_t outputs = c->samples * c->images * c->out_height * c->out_width * c->filters;
+  int64_t depth = c->channels / c->groups;
+  return 2.0 * (double)(outputs * c->kernel_height * c->kernel_width * depth);
 }
 
 static void work(const rg_conv *c, int64_t pieces) {
@@ -119,7 +120,7 @@ int main(void) {
       {64, 8, 48, 3, 48, 1, 1},   {64, 32, 3, 3, 16, 1, 1},   {64, 28, 1, 3, 16, 1, 1},
       {64, 32, 16, 3, 32, 2, 1},  {64, 16, 32, 3, 64, 2, 1},  {64, 32, 16, 1, 32, 2, 1},
       {8, 56, 64, 3, 64, 1, 1},   {8, 14, 256, 3, 256, 1, 1}, {8, 56, 64, 1, 256, 1, 1},
-      {64, 16, 32, 3, 32, 1, 32}, {64, 16, 32, 3, 32, 1, 4},
+      {8, 7, 512, 1, 2048, 1, 1}, {64, 16, 32, 3, 32, 1, 32}, {64, 16, 32, 3, 32, 1, 4},
   };
   printf("one core, GFlop/s and share of its peak; medians of %d slices in turn\n", ROUNDS);
   printf("%-6s %5s %4s %4s %4s %3s %3s %3s %8s %16s %16s %16s\n", "type", "batch", "size", "C", "K",

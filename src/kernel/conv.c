@@ -109,9 +109,10 @@ static size_t starts_bytes(const rg_conv *c) {
 
 void rg_conv_plan_images(const rg_conv *c, int64_t *pieces, size_t *scratch) {
   int64_t blocks = blocks_of(c), units = c->samples * c->images * blocks;
+  int64_t depth = c->channels / c->groups;
   double products = (double)c->out_height * (double)c->out_width * (double)c->filters *
-                    (double)c->kernel_height * (double)c->kernel_width *
-                    (double)(c->channels / c->groups) * (double)(c->samples * c->images);
+                    (double)c->kernel_height * (double)c->kernel_width * (double)depth *
+                    (double)(c->samples * c->images);
   double wanted = products / PIECE_WORK;
   *pieces = wanted < 1 ? 1 : wanted < MOST_PIECES ? (int64_t)wanted : MOST_PIECES;
   if (*pieces > units) *pieces = units;

@@ -2,17 +2,19 @@
  * x' y, [kw x C][pixels] times [pixels][K], where a pixel's kw x C numbers of x lie contiguous.
  * Sums stay in registers while a block of rows of an image runs; a segment is one row of y.
  *
- *   for each image, for each block of its rows    x with zeros around it in scratch; fits into L1
+ *   for each image, for each block of its rows    x with zeros around it in scratch; fits into L2
  *     for each row of the kernel, tile of (kw x C) x K         one tile, added to the result
  *
- * Pieces are samples, or rows of the kernel in samples: each sums over all images in order. For
- * more pieces rg_conv_parts() makes samples of parts of the images, whose results are added. */
+ * Pieces are samples, or rows of the kernel and blocks of filters in samples: each sums over all
+ * images in order. For more pieces rg_conv_parts() makes samples of parts of the images, whose
+ * results are added. */
 #include "kernel/conv_kernel.h"
 
 enum {
   BLOCK_BYTES = 128 << 10, /* of a block of x with its zeros */
   PIECE_WORK = 1 << 20,    /* products */
-  ENOUGH_SAMPLES = 8       /* to share out among threads */
+  ENOUGH_PIECES = 8,       /* to share out among threads */
+  LEAST_FILTERS = 64       /* of a piece */
 };
 
 static int64_t columns_in(const rg_conv *c) {
@@ -49,28 +51,39 @@ int64_t rg_conv_parts(int64_t images, int64_t weights) {
   return parts;
 }
 
-/* Pieces that a sample is cut into: rows of the kernel where there are few samples and much to do,
- * because each piece lays out the images for itself. */
-static int64_t cuts_of(const rg_conv *c) {
+/* How the result of one sample is cut into pieces: by rows of the kernel, by filters of a group. */
+typedef struct shares {
+  int64_t rows, filters;
+} shares;
+
+/* No further than needed, because each piece lays out the images for itself. */
+static shares shares_of(const rg_conv *c) {
+  int64_t depth = c->channels / c->groups, filters = c->filters / c->groups;
   double products = (double)c->images * (double)c->out_height * (double)c->out_width *
-                    (double)c->filters * (double)c->kernel_width *
-                    (double)(c->channels / c->groups);
-  return products < PIECE_WORK || c->samples >= ENOUGH_SAMPLES ? 1 : c->kernel_height;
+                    (double)c->filters * (double)c->kernel_width * (double)depth;
+  shares s = {1, 1};
+  if (products < PIECE_WORK || c->samples >= ENOUGH_PIECES) return s;
+  s.rows = c->kernel_height;
+  while (c->samples * s.rows * s.filters < ENOUGH_PIECES &&
+         filters / s.filters >= 2 * LEAST_FILTERS)
+    s.filters *= 2;
+  return s;
 }
 
 void rg_conv_plan_weights(const rg_conv *c, int64_t *pieces, size_t *scratch) {
-  int64_t cuts = cuts_of(c), taps = c->kernel_height / cuts;
+  shares s = shares_of(c);
   cut most = cut_of(c);
-  *pieces = c->samples * cuts;
-  size_t block = (size_t)(most.images * rows_in(c, most.rows, taps) * columns_in(c) * c->channels);
+  int64_t rows = rows_in(c, most.rows, c->kernel_height / s.rows);
+  size_t block = (size_t)(most.images * rows * columns_in(c) * c->channels);
+  *pieces = c->samples * s.rows * s.filters;
   *scratch = starts_bytes(c) + rg_conv_round_up(block * rung_dtype_size(c->dtype));
 }
 
-/* A block, and rows first..end-1 of the kernel. */
+/* A block; rows first..end-1 of the kernel, filters from..to-1 of each group. */
 typedef struct block {
   const rg_conv *c;
   const rg_tiles *tiles;
-  int64_t first, end;
+  int64_t first, end, from, to;
   int64_t images, row, rows; /* rows row .. row+rows-1 of so many images */
   rg_conv_laid x;            /* from where row `first` of the kernel lies over row `row` of y */
   const char *y;             /* of the first image */
@@ -82,13 +95,12 @@ static void run_rows(const block *b, rg_tile *tile, const char *x, int64_t row, 
                      int64_t group) {
   const rg_conv *c = b->c;
   size_t size = rung_dtype_size(c->dtype);
-  int64_t filters = c->filters / c->groups;
-  int64_t strip = rg_conv_strip(b->tiles, count, filters);
-  for (int64_t k = 0; k < filters; k += strip) {
-    tile->columns = filters - k < strip ? filters - k : strip;
+  int64_t strip = rg_conv_strip(b->tiles, count, b->to - b->from);
+  for (int64_t k = b->from; k < b->to; k += strip) {
+    tile->columns = b->to - k < strip ? b->to - k : strip;
     int vectors = (int)((tile->columns + b->tiles->lanes - 1) / b->tiles->lanes);
     int64_t highest = rg_conv_highest(b->tiles, vectors);
-    int64_t panels = (count + highest - 1) / highest, column = group * filters + k;
+    int64_t panels = (count + highest - 1) / highest, column = group * (c->filters / c->groups) + k;
     tile->b = b->y + (size_t)column * size;
     for (int64_t panel = 0, r = 0; panel < panels; panel++) {
       int64_t height = (count - r + panels - panel - 1) / (panels - panel);
@@ -157,12 +169,16 @@ static void run_images(block *b, const char *x, bool first) {
 
 void rg_conv_piece_weights(const rg_conv *c, int64_t piece, int64_t pieces) {
   size_t size = rung_dtype_size(c->dtype);
-  int64_t cuts = pieces / c->samples, sample = piece / cuts, taps = c->kernel_height / cuts;
+  shares s = shares_of(c);
+  int64_t cuts = pieces / c->samples, sample = piece / cuts, share = piece % cuts;
+  int64_t taps = c->kernel_height / s.rows, filters = c->filters / c->groups;
   size_t x = (size_t)(c->height * c->width * c->channels) * size;
   size_t y = (size_t)(c->out_height * c->out_width * c->filters) * size;
   int64_t weights = c->kernel_height * c->kernel_width * (c->channels / c->groups) * c->filters;
-  block b = {.c = c, .tiles = rg_conv_tiles(c), .first = piece % cuts * taps};
+  block b = {.c = c, .tiles = rg_conv_tiles(c), .first = share / s.filters * taps};
   b.end = b.first + taps;
+  b.from = filters * (share % s.filters) / s.filters;
+  b.to = filters * (share % s.filters + 1) / s.filters;
   b.out = (char *)c->out + (size_t)(sample * weights) * size;
   int64_t most = cut_of(c).images;
   for (int64_t n = 0; n < c->images; n += b.images) {
