@@ -15,6 +15,8 @@
 #include "base/base.h"
 #include "rung/graph.h"
 
+enum { RG_CONV_FEW_CHANNELS = 8 };
+
 typedef enum rg_conv_kind { RG_CONV, RG_CONV_TRANSPOSE, RG_CONV_WEIGHTS } rg_conv_kind;
 
 typedef struct rg_conv {

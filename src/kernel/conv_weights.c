@@ -1,9 +1,12 @@
-/* The adjoint of a convolution in its weights: for a row i of the kernel the product of matrices
- * x' y, [kw x C][pixels] times [pixels][K], where a pixel's kw x C numbers of x lie contiguous.
- * Sums stay in registers while a block of rows of an image runs; a segment is one row of y.
+/* The adjoint of a convolution in its weights: for a tap (i, j) of the kernel the product of
+ * matrices x' y, [C][pixels] times [pixels][K]. Sums stay in registers while a block of images
+ * runs; a segment is the pixels of one row of y for which the tap lies inside the image.
  *
- *   for each image, for each block of its rows    x with zeros around it in scratch; fits into L2
- *     for each row of the kernel, tile of (kw x C) x K         one tile, added to the result
+ *   for each block of images or rows of one               fits into L2
+ *     for each tap, for each tile of C x K                one tile, added to the result
+ *
+ * Where channels are so few that a tile would have few rows, the taps of a row of the kernel are
+ * taken together, [kw x C][pixels], from x laid out with zeros beside it.
  *
  * Pieces are samples, or rows of the kernel and blocks of filters in samples: each sums over all
  * images in order. For more pieces rg_conv_parts() makes samples of parts of the images, whose
@@ -16,6 +19,10 @@ enum {
   ENOUGH_PIECES = 8,       /* to share out among threads */
   LEAST_FILTERS = 64       /* of a piece */
 };
+
+static bool joined(const rg_conv *c) {
+  return c->groups == 1 && c->channels < RG_CONV_FEW_CHANNELS;
+}
 
 static int64_t columns_in(const rg_conv *c) {
   return (c->out_width - 1) * c->stride[1] + c->kernel_width;
@@ -74,7 +81,7 @@ void rg_conv_plan_weights(const rg_conv *c, int64_t *pieces, size_t *scratch) {
   shares s = shares_of(c);
   cut most = cut_of(c);
   int64_t rows = rows_in(c, most.rows, c->kernel_height / s.rows);
-  size_t block = (size_t)(most.images * rows * columns_in(c) * c->channels);
+  size_t block = joined(c) ? (size_t)(most.images * rows * columns_in(c) * c->channels) : 0;
   *pieces = c->samples * s.rows * s.filters;
   *scratch = starts_bytes(c) + rg_conv_round_up(block * rung_dtype_size(c->dtype));
 }
@@ -85,9 +92,10 @@ typedef struct block {
   const rg_tiles *tiles;
   int64_t first, end, from, to;
   int64_t images, row, rows; /* rows row .. row+rows-1 of so many images */
-  rg_conv_laid x;            /* from where row `first` of the kernel lies over row `row` of y */
-  const char *y;             /* of the first image */
-  char *out;                 /* of the sample */
+  rg_conv_laid x;
+  int64_t top, left; /* the row and column of an image at which x begins */
+  const char *y;     /* of the first image */
+  char *out;         /* of the sample */
 } block;
 
 /* Rows of the result from `row` on, [count][K of the group], for one group. */
@@ -112,56 +120,73 @@ static void run_rows(const block *b, rg_tile *tile, const char *x, int64_t row, 
   }
 }
 
-/* Rows of y for which row i of the kernel lies over the image, in all images of the block. */
-static void find_segments(const block *b, int64_t i, rg_tile *tile) {
+/* Columns first..end-1 of y for which column j of the kernel lies inside the image. */
+static void columns_inside(const rg_conv *c, int64_t j, int64_t *first, int64_t *end) {
+  int64_t outside = c->left - j, s = c->stride[1];
+  *first = outside > 0 ? (outside + s - 1) / s : 0;
+  *end = c->width + outside > 0 ? (c->width + outside - 1) / s + 1 : 0;
+  if (*end > c->out_width) *end = c->out_width;
+}
+
+/* For the tap (i, j), or all taps of row i, in the rows of y for which it lies inside the images.
+ */
+static void find_segments(const block *b, int64_t i, int64_t j, rg_tile *tile) {
   const rg_conv *c = b->c;
-  int64_t *a = c->scratch, *y = a + b->images * b->rows, count = 0;
-  for (int64_t n = 0; n < b->images; n++)
-    for (int64_t r = 0; r < b->rows; r++) {
-      int64_t row = (b->row + r) * c->stride[0] - c->top + i;
-      if (row < 0 || row >= c->height) continue;
-      a[count] = n * b->x.image + (r * c->stride[0] + i - b->first) * b->x.row;
-      y[count++] = (n * c->out_height + b->row + r) * c->out_width * c->filters;
-    }
+  int64_t *a = c->scratch, *y = a + b->images * b->rows, first = 0, end = c->out_width;
+  if (!joined(c)) columns_inside(c, j, &first, &end);
+  int64_t column = first * c->stride[1] - c->left + j - b->left;
+  tile->k = end - first;
   tile->a_start = a;
   tile->b_start = y;
-  tile->segments = count;
+  tile->segments = 0;
+  for (int64_t n = 0; n < b->images && tile->k > 0; n++)
+    for (int64_t r = b->row; r < b->row + b->rows; r++) {
+      int64_t row = r * c->stride[0] - c->top + i;
+      if (row < 0 || row >= c->height) continue;
+      a[tile->segments] = n * b->x.image + (row - b->top) * b->x.row + column * c->channels;
+      y[tile->segments++] = ((n * c->out_height + r) * c->out_width + first) * c->filters;
+    }
 }
 
 static void run_block(const block *b, rg_tile *tile) {
   const rg_conv *c = b->c;
   size_t size = rung_dtype_size(c->dtype);
-  int64_t channels = c->channels / c->groups;
-  for (int64_t i = b->first; i < b->end; i++) {
-    find_segments(b, i, tile);
-    int64_t row = i * c->kernel_width * channels;
-    if (c->groups == 1) {
-      run_rows(b, tile, b->x.data, row, c->kernel_width * channels, 0);
-      continue;
-    }
-    for (int64_t j = 0; j < c->kernel_width; j++)
+  int64_t depth = c->channels / c->groups, together = joined(c) ? c->kernel_width : 1;
+  for (int64_t i = b->first; i < b->end; i++)
+    for (int64_t j = 0; j < c->kernel_width; j += together) {
+      find_segments(b, i, j, tile);
       for (int64_t group = 0; group < c->groups; group++)
-        run_rows(b, tile, b->x.data + (size_t)(j * c->channels + group * channels) * size,
-                 row + j * channels, channels, group);
+        run_rows(b, tile, b->x.data + (size_t)(group * depth) * size,
+                 (i * c->kernel_width + j) * depth, together * depth, group);
+    }
+}
+
+/* Where the block's part of x lies. */
+static void lay(block *b, const char *x) {
+  const rg_conv *c = b->c;
+  if (!joined(c)) {
+    int64_t line = c->width * c->channels;
+    b->x = (rg_conv_laid){x, line, c->height * line};
+    b->top = b->left = 0;
+    return;
   }
+  rg_conv_window w = {c->height, c->width, c->channels, .images = b->images};
+  b->top = w.top = b->row * c->stride[0] - c->top + b->first;
+  b->left = w.left = -c->left;
+  w.rows = rows_in(c, b->rows, b->end - b->first), w.columns = columns_in(c);
+  b->x = rg_conv_lay(&w, rung_dtype_size(c->dtype), x, (char *)c->scratch + starts_bytes(c));
 }
 
 /* The next images, block by block; `first`: none have been added before. */
 static void run_images(block *b, const char *x, bool first) {
   const rg_conv *c = b->c;
   int64_t most = cut_of(c).rows;
-  rg_tile tile = {.k = c->out_width,
-                  .a_row = 1,
-                  .a_step = c->stride[1] * c->channels,
-                  .b_step = c->filters,
-                  .ldc = c->filters,
-                  .last = true};
+  rg_tile tile = {.a_row = 1, .a_step = c->stride[1] * c->channels};
+  tile.b_step = tile.ldc = c->filters;
+  tile.last = true;
   for (b->row = 0; b->row < c->out_height; b->row += most) {
     b->rows = c->out_height - b->row < most ? c->out_height - b->row : most;
-    rg_conv_window w = {c->height, c->width, c->channels, .images = b->images};
-    w.top = b->row * c->stride[0] - c->top + b->first, w.left = -c->left;
-    w.rows = rows_in(c, b->rows, b->end - b->first), w.columns = columns_in(c);
-    b->x = rg_conv_lay(&w, rung_dtype_size(c->dtype), x, (char *)c->scratch + starts_bytes(c));
+    lay(b, x);
     tile.first = first && b->row == 0;
     run_block(b, &tile);
   }

@@ -141,12 +141,14 @@ static number transposed_element(const rg_conv *c, const void *y, const void *w,
 static number weights_element(const rg_conv *c, const void *x, const void *y, int64_t s, int64_t i,
                               int64_t j, int64_t ch, int64_t k) {
   int64_t depth = c->channels / c->groups, group = k / (c->filters / c->groups);
+  bool beside = c->groups == 1 && c->channels < RG_CONV_FEW_CHANNELS;
   number sum = {.dd = {0, 0}};
   for (int64_t n = 0; n < c->images; n++)
     for (int64_t oh = 0; oh < c->out_height; oh++)
       for (int64_t ow = 0; ow < c->out_width; ow++) {
         int64_t h = oh * c->stride[0] - c->top + i, v = ow * c->stride[1] - c->left + j;
         if (h < 0 || h >= c->height) continue;
+        if (!beside && (v < 0 || v >= c->width)) continue;
         add_product(c->dtype, &sum, load(c->dtype, x, at_x(c, s, n, h, v, group * depth + ch)),
                     load(c->dtype, y, at_y(c, s, n, oh, ow, k)));
       }
