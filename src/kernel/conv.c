@@ -1,23 +1,25 @@
 /* Convolutions and transposed convolutions by the tiles of the matrix products.
  *
  * Channels lie last, so what a filter sees of one row of the image, kw x C numbers, is contiguous,
- * and a row of the weights [i] is a matrix [kw x C][K]. A tile of outputs, some pixels of one row
- * times some vectors of filters, is then a sum of kh products of matrices: a segment for each row
- * of the kernel, sums in registers until all are done, nothing unfolded in memory.
+ * and a row of the weights [i] is a matrix [kw x C][K]. A tile of outputs, some pixels times some
+ * vectors of filters, is then a sum of kh products of matrices: a segment for each row of the
+ * kernel, sums in registers until all are done, nothing unfolded or copied.
  *
- *   for each block of rows of an image           zeros laid around it in scratch; fits into L1
- *     for each panel of filters                   the panel's weights stay in L1 or L2
- *       for each row, for each tile of pixels     one tile
+ *   for each block of images or rows of one            fits into L2
+ *     for each panel of filters                        the panel's weights stay in L1 or L2
+ *       for each region, for each tile in it           one tile
+ *
+ * A region are neighbouring rows times neighbouring columns whose pixels see the same taps of the
+ * kernel inside the image: the interior, edges, corners. Taps outside are left out. A tile takes
+ * its pixels along the longest of columns, rows and images, so that a corner, too, fills a tile.
  *
  * With stride s the transposed convolution is s_h s_w convolutions of stride 1, one for each phase
  * of (h + top) mod s_h, (w + left) mod s_w: a pixel of phase p is reached by the rows i = p mod s
  * of the kernel. So both kinds are passes of one form. */
 #include "kernel/conv_kernel.h"
 
-#include <string.h>
-
 enum {
-  BLOCK_BYTES = 16 << 10, /* of a block of rows with its zeros */
+  BLOCK_BYTES = 64 << 10, /* of a block's inputs */
   PIECE_WORK = 1 << 21,   /* products, below which threads cost more than they bring */
   MOST_PIECES = 64
 };
@@ -68,31 +70,20 @@ static int64_t passes_of(const rg_conv *c, int direction) {
   return c->kind == RG_CONV ? 1 : s < length ? s : length;
 }
 
-/* Inputs that `outputs` neighbouring outputs are made of. */
-static int64_t reach(const axis *a, int64_t outputs) {
-  return a->taps ? (outputs - 1) * a->in_step + a->taps : 0;
-}
+/* Blocks: rows of one image, or several small images. */
+typedef struct cut {
+  int64_t images, of_images; /* images of a block, blocks of a sample's images */
+  int64_t of_rows;           /* blocks of an image's rows */
+} cut;
 
-/* The largest over the passes of a direction. */
-static int64_t longest(const rg_conv *c, int direction, int64_t blocks) {
-  int64_t most = 0;
-  for (int64_t first = 0; first < passes_of(c, direction); first++) {
-    axis a = axis_of(c, direction, first);
-    int64_t rows = reach(&a, (a.count + blocks - 1) / blocks);
-    if (rows > most) most = rows;
-  }
-  return most;
-}
-
-/* Blocks of rows that an image is cut into. */
-static int64_t blocks_of(const rg_conv *c) {
-  int64_t size = (int64_t)rung_dtype_size(c->dtype), channels = image_in(c).channels;
-  int64_t row = longest(c, 1, 1) * channels * size;
-  int64_t rows = longest(c, 0, INT64_MAX / 2), all = axis_of(c, 0, 0).count;
-  int64_t step = c->kind == RG_CONV ? c->stride[0] : 1;
-  int64_t fit = row > 0 ? (BLOCK_BYTES / row - rows) / step + 1 : all;
-  if (fit < 1) fit = 1;
-  return (all + fit - 1) / fit;
+static cut cut_of(const rg_conv *c) {
+  image from = image_in(c);
+  int64_t bytes = from.height * from.width * from.channels * (int64_t)rung_dtype_size(c->dtype);
+  int64_t rows = axis_of(c, 0, 0).count, images = BLOCK_BYTES / bytes;
+  cut k = {.images = images < 1 ? 1 : images < c->images ? images : c->images, .of_rows = 1};
+  k.of_images = (c->images + k.images - 1) / k.images;
+  if (images < 1) k.of_rows = bytes / BLOCK_BYTES < rows ? bytes / BLOCK_BYTES : rows;
+  return k;
 }
 
 static bool joined(const rg_conv *c) {
@@ -103,149 +94,167 @@ static int64_t most_segments(const rg_conv *c) {
   return c->kernel_height * (joined(c) ? 1 : c->kernel_width);
 }
 
-static size_t starts_bytes(const rg_conv *c) {
-  return rg_conv_round_up(2 * (size_t)most_segments(c) * sizeof(int64_t));
-}
-
 void rg_conv_plan_images(const rg_conv *c, int64_t *pieces, size_t *scratch) {
-  int64_t blocks = blocks_of(c), units = c->samples * c->images * blocks;
-  int64_t depth = c->channels / c->groups;
+  cut k = cut_of(c);
+  int64_t depth = c->channels / c->groups, units = c->samples * k.of_images * k.of_rows;
   double products = (double)c->out_height * (double)c->out_width * (double)c->filters *
                     (double)c->kernel_height * (double)c->kernel_width * (double)depth *
                     (double)(c->samples * c->images);
   double wanted = products / PIECE_WORK;
   *pieces = wanted < 1 ? 1 : wanted < MOST_PIECES ? (int64_t)wanted : MOST_PIECES;
   if (*pieces > units) *pieces = units;
-  size_t block = (size_t)(longest(c, 0, blocks) * longest(c, 1, 1) * image_in(c).channels);
-  *scratch = starts_bytes(c) + rg_conv_round_up(block * rung_dtype_size(c->dtype));
+  *scratch = rg_conv_round_up(2 * (size_t)most_segments(c) * sizeof(int64_t));
 }
 
-/* A pass over rows first..end-1 of its outputs in one image. */
+/* Outputs first..end-1 of an axis, which see taps from..to-1 of the kernel inside the image. */
+typedef struct span {
+  int64_t first, end, from, to;
+} span;
+
+static span taps_inside(const axis *a, int64_t length, int64_t u) {
+  int64_t at = a->in + u * a->in_step, from = at < 0 ? -at : 0;
+  int64_t to = length - at < a->taps ? length - at : a->taps;
+  return from < to ? (span){u, u + 1, from, to} : (span){u, u + 1, 0, 0};
+}
+
+/* The longest span from `first` on, up to `end`. */
+static span span_of(const axis *a, int64_t length, int64_t first, int64_t end) {
+  span s = taps_inside(a, length, first);
+  for (; s.end < end; s.end++) {
+    span next = taps_inside(a, length, s.end);
+    if (next.from != s.from || next.to != s.to) break;
+  }
+  return s;
+}
+
+/* A pass over rows first..end-1 of its outputs in some images. */
 typedef struct pass {
   const rg_conv *c;
   const rg_tiles *tiles;
   image from, to;
   axis h, w;
-  int64_t first, end;
-  const char *in, *weights, *in_end; /* in_end: of the whole operand */
+  int64_t images, first, end;
+  const char *in, *weights;
   char *out;
-  rg_conv_laid laid;          /* its rows of inputs, with zeros around them */
-  int64_t *a_start, *b_start; /* the segments: as many for each row of the kernel */
-  int64_t row_segments;
 } pass;
 
-/* Lays out the inputs; returns where those end in the array. */
-static const char *lay(pass *p) {
+/* The segments of pixels that see these taps, relative to the first of them. */
+static void find_segments(const pass *p, const span *rows, const span *columns, rg_tile *tile) {
   const rg_conv *c = p->c;
-  size_t size = rung_dtype_size(c->dtype);
-  rg_conv_window w = {p->from.height, p->from.width, p->from.channels, .images = 1};
-  w.top = p->h.in + p->first * p->h.in_step, w.left = p->w.in;
-  w.rows = reach(&p->h, p->end - p->first), w.columns = reach(&p->w, p->w.count);
-  p->laid = rg_conv_lay(&w, size, p->in, (char *)c->scratch + starts_bytes(c));
-  int64_t under = w.top + w.rows > 0 ? w.top + w.rows : 0;
-  return p->in + (size_t)(under * w.width * w.channels) * size;
-}
-
-/* Segments of all rows of the kernel, relative to a pixel's first input and to the weights. */
-static void find_segments(pass *p, rg_tile *tile) {
-  const rg_conv *c = p->c;
-  int64_t depth = p->from.channels / c->groups;
-  bool one = joined(c) && p->w.taps > 0;
-  p->row_segments = one ? 1 : p->w.taps;
-  p->a_start = c->scratch;
-  p->b_start = p->a_start + most_segments(c);
-  tile->k = one ? p->w.taps * depth : depth;
-  for (int64_t i = 0; i < p->h.taps; i++)
-    for (int64_t j = 0; j < p->row_segments; j++) {
+  int64_t depth = p->from.channels / c->groups, width = columns->to - columns->from;
+  int64_t *a = c->scratch, *b = a + most_segments(c);
+  bool one = joined(c) && width > 0;
+  tile->k = one ? width * depth : depth;
+  tile->a_start = a;
+  tile->b_start = b;
+  tile->segments = 0;
+  for (int64_t i = rows->from; i < rows->to; i++)
+    for (int64_t j = columns->from; j < (one ? columns->from + 1 : columns->to); j++) {
       int64_t row = p->h.tap + i * p->h.tap_step, column = p->w.tap + j * p->w.tap_step;
-      p->a_start[i * p->row_segments + j] = i * p->laid.row + j * p->from.channels;
-      p->b_start[i * p->row_segments + j] =
-          (row * c->kernel_width + column) * depth * p->to.channels;
+      a[tile->segments] = ((i - rows->from) * p->from.width + j - columns->from) * p->from.channels;
+      b[tile->segments++] = (row * c->kernel_width + column) * depth * p->to.channels;
     }
 }
 
-/* For row u, those of the rows of the kernel that lie over the image. */
-static void take_segments(const pass *p, int64_t u, rg_tile *tile) {
-  int64_t row = p->h.in + u * p->h.in_step, end = p->from.height - row;
-  int64_t first = row < 0 ? -row : 0;
-  if (end > p->h.taps) end = p->h.taps;
-  if (first > end) first = end = 0;
-  tile->a_start = p->a_start + first * p->row_segments;
-  tile->b_start = p->b_start + first * p->row_segments;
-  tile->segments = (end - first) * p->row_segments;
-}
+/* So many pixels of a region along one direction, and their distances in elements. */
+typedef struct line {
+  int64_t count, in, out;
+} line;
 
-/* The tiles of one group and one panel of its filters. */
-static void run_panel(const pass *p, rg_tile *tile, const char *in, char *out, int vectors) {
+/* The tiles of one region and one panel of filters; `in` and `out` belong to its first pixel. */
+static void run_region(const pass *p, rg_tile *tile, line *d, const char *in, char *out,
+                       int vectors) {
   size_t size = rung_dtype_size(p->c->dtype);
+  int longest = d[1].count > d[0].count ? 1 : 0;
+  if (d[2].count > d[longest].count) longest = 2;
+  line along = d[longest], x = d[(longest + 1) % 3], y = d[(longest + 2) % 3];
   int64_t highest = rg_conv_highest(p->tiles, vectors);
-  int64_t panels = (p->w.count + highest - 1) / highest;
-  for (int64_t u = p->first; u < p->end; u++) {
-    take_segments(p, u, tile);
-    const char *row = in + (size_t)((u - p->first) * p->h.in_step * p->laid.row) * size;
-    int64_t line = (p->h.out + u * p->h.out_step) * p->to.width + p->w.out;
+  int64_t panels = (along.count + highest - 1) / highest;
+  tile->a_row = along.in;
+  tile->ldc = along.out;
+  for (int64_t i = 0; i < x.count * y.count; i++) {
+    int64_t from = i / y.count * x.in + i % y.count * y.in;
+    int64_t to = i / y.count * x.out + i % y.count * y.out;
     for (int64_t panel = 0, v = 0; panel < panels; panel++) {
-      int64_t pixels = (p->w.count - v + panels - panel - 1) / (panels - panel);
-      tile->a = row + (size_t)(v * p->w.in_step * p->from.channels) * size;
-      tile->c = out + (size_t)((line + v * p->w.out_step) * p->to.channels) * size;
+      int64_t pixels = (along.count - v + panels - panel - 1) / (panels - panel);
+      tile->a = in + (size_t)(from + v * along.in) * size;
+      tile->c = out + (size_t)(to + v * along.out) * size;
       p->tiles->tile[pixels - 1][vectors - 1](tile);
       v += pixels;
     }
   }
 }
 
-static void run_pass(pass *p) {
+/* One panel of filters, region by region. */
+static void run_panel(const pass *p, rg_tile *tile, const char *in, char *out) {
+  size_t size = rung_dtype_size(p->c->dtype);
+  int64_t row_in = p->from.width * p->from.channels, row_out = p->to.width * p->to.channels;
+  int vectors = (int)((tile->columns + p->tiles->lanes - 1) / p->tiles->lanes);
+  span rows, columns;
+  for (int64_t u = p->first; u < p->end; u = rows.end) {
+    rows = span_of(&p->h, p->from.height, u, p->end);
+    for (int64_t v = 0; v < p->w.count; v = columns.end) {
+      columns = span_of(&p->w, p->from.width, v, p->w.count);
+      find_segments(p, &rows, &columns, tile);
+      line d[3] = {
+          {columns.end - v, p->w.in_step * p->from.channels, p->w.out_step * p->to.channels},
+          {rows.end - u, p->h.in_step * row_in, p->h.out_step * row_out},
+          {p->images, p->from.height * row_in, p->to.height * row_out}};
+      int64_t row = p->h.in + u * p->h.in_step + rows.from;
+      int64_t column = p->w.in + v * p->w.in_step + columns.from;
+      int64_t from = tile->segments ? row * row_in + column * p->from.channels : 0;
+      int64_t to = (p->h.out + u * p->h.out_step) * row_out +
+                   (p->w.out + v * p->w.out_step) * p->to.channels;
+      run_region(p, tile, d, in + (size_t)from * size, out + (size_t)to * size, vectors);
+    }
+  }
+}
+
+static void run_pass(const pass *p) {
   const rg_conv *c = p->c;
   size_t size = rung_dtype_size(c->dtype);
-  const char *next = lay(p);
-  int64_t ahead = p->end - p->first, line = p->from.width * p->from.channels * (int64_t)size;
-  if (p->in_end - next < ahead * p->h.in_step * line) ahead = (p->in_end - next) / line;
-  rg_conv_prefetch(next, next + ahead * p->h.in_step * line);
-  rg_tile tile = {.a_row = p->w.in_step * p->from.channels,
-                  .a_step = 1,
-                  .b_step = p->to.channels,
-                  .ldc = p->w.out_step * p->to.channels,
-                  .first = true,
-                  .last = true};
-  find_segments(p, &tile);
   int64_t filters = p->to.channels / c->groups, depth = p->from.channels / c->groups;
   int64_t strip = rg_conv_strip(p->tiles, p->w.count, filters);
+  rg_tile tile = {.a_step = 1, .b_step = p->to.channels, .first = true, .last = true};
   for (int64_t group = 0; group < c->groups; group++)
     for (int64_t k = 0; k < filters; k += strip) {
       tile.columns = filters - k < strip ? filters - k : strip;
-      int vectors = (int)((tile.columns + p->tiles->lanes - 1) / p->tiles->lanes);
       tile.b = p->weights + (size_t)(group * filters + k) * size;
-      run_panel(p, &tile, p->laid.data + (size_t)(group * depth) * size,
-                p->out + (size_t)(group * filters + k) * size, vectors);
+      run_panel(p, &tile, p->in + (size_t)(group * depth) * size,
+                p->out + (size_t)(group * filters + k) * size);
     }
 }
 
-/* Block `block` of `blocks` of every pass in one image. */
-static void run_block(const rg_conv *c, pass *p, int64_t block, int64_t blocks) {
+/* Block `block` of `blocks` of the rows of every pass. */
+static void run_rows(pass *p, int64_t block, int64_t blocks) {
+  const rg_conv *c = p->c;
   for (int64_t first_h = 0; first_h < passes_of(c, 0); first_h++)
     for (int64_t first_w = 0; first_w < passes_of(c, 1); first_w++) {
       p->h = axis_of(c, 0, first_h);
       p->w = axis_of(c, 1, first_w);
-      int64_t each = (p->h.count + blocks - 1) / blocks;
-      p->first = block * each;
-      p->end = p->first + each < p->h.count ? p->first + each : p->h.count;
+      p->first = p->h.count * block / blocks;
+      p->end = p->h.count * (block + 1) / blocks;
       if (p->first < p->end) run_pass(p);
     }
 }
 
 void rg_conv_piece_images(const rg_conv *c, int64_t piece, int64_t pieces) {
   size_t size = rung_dtype_size(c->dtype);
-  image from = image_in(c), to = image_out(c);
-  int64_t blocks = blocks_of(c), units = c->samples * c->images * blocks;
-  int64_t weights = c->kernel_height * c->kernel_width * (c->channels / c->groups) * c->filters;
+  pass p = {.c = c, .tiles = rg_conv_tiles(c), .from = image_in(c), .to = image_out(c)};
+  size_t in = (size_t)(p.from.height * p.from.width * p.from.channels) * size;
+  size_t out = (size_t)(p.to.height * p.to.width * p.to.channels) * size;
+  int64_t taps = c->kernel_height * c->kernel_width;
+  size_t weights = (size_t)(taps * (c->channels / c->groups) * c->filters) * size;
+  cut k = cut_of(c);
+  int64_t units = c->samples * k.of_images * k.of_rows;
   for (int64_t unit = units * piece / pieces; unit < units * (piece + 1) / pieces; unit++) {
-    int64_t index = unit / blocks, sample = index / c->images;
-    pass p = {.c = c, .tiles = rg_conv_tiles(c), .from = from, .to = to};
-    size_t each = (size_t)(from.height * from.width * from.channels) * size;
-    p.in = (const char *)c->a + (size_t)index * each;
-    p.in_end = (const char *)c->a + (size_t)(c->samples * c->images) * each;
-    p.out = (char *)c->out + (size_t)(index * to.height * to.width * to.channels) * size;
-    p.weights = (const char *)c->b + (size_t)(sample * weights) * size;
-    run_block(c, &p, unit % blocks, blocks);
+    int64_t block = unit / k.of_rows, sample = block / k.of_images;
+    int64_t first = block % k.of_images * k.images;
+    p.images = c->images - first < k.images ? c->images - first : k.images;
+    size_t index = (size_t)(sample * c->images + first);
+    p.in = (const char *)c->a + index * in;
+    p.out = (char *)c->out + index * out;
+    p.weights = (const char *)c->b + (size_t)sample * weights;
+    run_rows(&p, unit % k.of_rows, k.of_rows);
   }
 }

@@ -112,7 +112,7 @@ static number conv_element(const rg_conv *c, const void *x, const void *w, int64
     for (int64_t j = 0; j < c->kernel_width; j++)
       for (int64_t ch = 0; ch < depth; ch++) {
         int64_t h = oh * c->stride[0] - c->top + i, v = ow * c->stride[1] - c->left + j;
-        if (h < 0 || h >= c->height) continue;
+        if (h < 0 || h >= c->height || v < 0 || v >= c->width) continue;
         add_product(c->dtype, &sum, load(c->dtype, x, at_x(c, s, n, h, v, group * depth + ch)),
                     load(c->dtype, w, at_w(c, s, i, j, ch, k)));
       }
@@ -130,7 +130,7 @@ static number transposed_element(const rg_conv *c, const void *y, const void *w,
       if (down % c->stride[0] || across % c->stride[1]) continue;
       for (int64_t k = group * each; k < (group + 1) * each; k++) {
         int64_t oh = down / c->stride[0], ow = across / c->stride[1];
-        if (down < 0 || oh >= c->out_height) continue;
+        if (down < 0 || oh >= c->out_height || across < 0 || ow >= c->out_width) continue;
         add_product(c->dtype, &sum, load(c->dtype, y, at_y(c, s, n, oh, ow, k)),
                     load(c->dtype, w, at_w(c, s, i, j, channel % depth, k)));
       }
