@@ -20,6 +20,7 @@
 
 enum {
   BLOCK_BYTES = 64 << 10, /* of a block's inputs */
+  LEAST_BLOCKS = 16,      /* of a batch, to share out among threads */
   PIECE_WORK = 1 << 21,   /* products, below which threads cost more than they bring */
   MOST_PIECES = 64
 };
@@ -79,10 +80,13 @@ typedef struct cut {
 static cut cut_of(const rg_conv *c) {
   image from = image_in(c);
   int64_t bytes = from.height * from.width * from.channels * (int64_t)rung_dtype_size(c->dtype);
-  int64_t rows = axis_of(c, 0, 0).count, images = BLOCK_BYTES / bytes;
-  cut k = {.images = images < 1 ? 1 : images < c->images ? images : c->images, .of_rows = 1};
+  int64_t rows = axis_of(c, 0, 0).count, most = (c->images + LEAST_BLOCKS - 1) / LEAST_BLOCKS;
+  cut k = {.images = BLOCK_BYTES / bytes < most ? BLOCK_BYTES / bytes : most, .of_rows = 1};
+  if (k.images < 1) {
+    k.images = 1;
+    k.of_rows = bytes / BLOCK_BYTES < rows ? bytes / BLOCK_BYTES : rows;
+  }
   k.of_images = (c->images + k.images - 1) / k.images;
-  if (images < 1) k.of_rows = bytes / BLOCK_BYTES < rows ? bytes / BLOCK_BYTES : rows;
   return k;
 }
 

@@ -29,10 +29,11 @@ typedef struct rg_conv {
   int64_t out_height, out_width, filters; /* y: [samples][images][oh][ow][filters] */
   int64_t stride[2], top, left, groups;
   /* Every element of the result is one chain c = fma(a, b, c) from 0 (in double-double
-   * rg_add_dd(c, rg_mul_dd(a, b))): products with the zeros to the left and right of an image take
-   * part, those with whole rows of zeros above and below do not. RG_CONV: a = x, b = w, over i, j,
-   * c. RG_CONV_TRANSPOSE: a = y and b = w turned about (rg_conv_turn), over the oh, ow and k that w
-   * reaches, all ascending. RG_CONV_WEIGHTS: a = x, b = y, over n, oh, ow. */
+   * rg_add_dd(c, rg_mul_dd(a, b))) over the products inside the images: those with the zeros around
+   * are left out. RG_CONV: a = x, b = w, over i, j, c. RG_CONV_TRANSPOSE: a = y and b = w turned
+   * about (rg_conv_turn), over the oh, ow and k that w reaches, all ascending. RG_CONV_WEIGHTS:
+   * a = x, b = y, over n, oh, ow; with one group of fewer than RG_CONV_FEW_CHANNELS channels the
+   * zeros to the left and right take part. */
   const void *a, *b;
   void *out;
   void *scratch; /* rg_conv_plan()'s bytes, aligned to 64 */

@@ -48,33 +48,6 @@ int64_t rg_conv_strip(const rg_tiles *tiles, int64_t rows, int64_t columns) {
   return (all + strips - 1) / strips * tiles->lanes;
 }
 
-/* One row of a window: zeros, what the image has, zeros. */
-static void lay_row(const rg_conv_window *w, size_t size, const char *row, char *to) {
-  size_t pixel = (size_t)w->channels * size;
-  int64_t right = w->left + w->columns;
-  int64_t first = w->left > 0 ? w->left : 0, end = right < w->width ? right : w->width;
-  if (first >= end) first = end = right; /* nothing but zeros */
-  size_t before = (size_t)(first - w->left) * pixel, inside = (size_t)(end - first) * pixel;
-  memset(to, 0, before);
-  if (inside) memcpy(to + before, row + (size_t)first * pixel, inside);
-  memset(to + before + inside, 0, (size_t)(right - end) * pixel);
-}
-
-rg_conv_laid rg_conv_lay(const rg_conv_window *w, size_t size, const char *images, char *block) {
-  int64_t line = w->width * w->channels, row = w->columns * w->channels;
-  if (w->top >= 0 && w->left >= 0 && w->top + w->rows <= w->height &&
-      w->left + w->columns <= w->width)
-    return (rg_conv_laid){images + (size_t)(w->top * line + w->left * w->channels) * size, line,
-                          w->height * line};
-  int64_t first = w->top < 0 ? -w->top : 0, under = w->height - w->top;
-  int64_t end = under < w->rows ? under : w->rows;
-  for (int64_t n = 0; n < w->images; n++)
-    for (int64_t r = first; r < end; r++)
-      lay_row(w, size, images + (size_t)((n * w->height + w->top + r) * line) * size,
-              block + (size_t)((n * w->rows + r) * row) * size);
-  return (rg_conv_laid){block, row, w->rows * row};
-}
-
 void rg_conv_turn(rung_dtype dtype, rung_isa isa, int64_t taps, int64_t channels, int64_t filters,
                   int64_t groups, const void *w, void *out) {
   size_t size = rung_dtype_size(dtype);

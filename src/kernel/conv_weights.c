@@ -11,6 +11,8 @@
  * Pieces are samples, or rows of the kernel and blocks of filters in samples: each sums over all
  * images in order. For more pieces rg_conv_parts() makes samples of parts of the images, whose
  * results are added. */
+#include <string.h>
+
 #include "kernel/conv_kernel.h"
 
 enum {
@@ -86,13 +88,19 @@ void rg_conv_plan_weights(const rg_conv *c, int64_t *pieces, size_t *scratch) {
   *scratch = starts_bytes(c) + rg_conv_round_up(block * rung_dtype_size(c->dtype));
 }
 
+/* Where x lies, and the elements from one row and one image to the next. */
+typedef struct view {
+  const char *data;
+  int64_t row, image;
+} view;
+
 /* A block; rows first..end-1 of the kernel, filters from..to-1 of each group. */
 typedef struct block {
   const rg_conv *c;
   const rg_tiles *tiles;
   int64_t first, end, from, to;
   int64_t images, row, rows; /* rows row .. row+rows-1 of so many images */
-  rg_conv_laid x;
+  view x;
   int64_t top, left; /* the row and column of an image at which x begins */
   const char *y;     /* of the first image */
   char *out;         /* of the sample */
@@ -161,20 +169,38 @@ static void run_block(const block *b, rg_tile *tile) {
     }
 }
 
-/* Where the block's part of x lies. */
+/* One row of x for the taps together: zeros, what the image has, zeros. */
+static void lay_row(const rg_conv *c, const char *row, char *to) {
+  size_t pixel = (size_t)c->channels * rung_dtype_size(c->dtype);
+  int64_t left = -c->left, right = left + columns_in(c);
+  int64_t first = left > 0 ? left : 0, end = right < c->width ? right : c->width;
+  if (first >= end) first = end = right; /* nothing but zeros */
+  size_t before = (size_t)(first - left) * pixel, inside = (size_t)(end - first) * pixel;
+  memset(to, 0, before);
+  if (inside) memcpy(to + before, row + (size_t)first * pixel, inside);
+  memset(to + before + inside, 0, (size_t)(right - end) * pixel);
+}
+
+/* Where the block's part of x lies: as it is, or laid out for the taps together. Rows outside the
+ * image are left undefined: nobody reads them. */
 static void lay(block *b, const char *x) {
   const rg_conv *c = b->c;
-  if (!joined(c)) {
-    int64_t line = c->width * c->channels;
-    b->x = (rg_conv_laid){x, line, c->height * line};
-    b->top = b->left = 0;
-    return;
-  }
-  rg_conv_window w = {c->height, c->width, c->channels, .images = b->images};
-  b->top = w.top = b->row * c->stride[0] - c->top + b->first;
-  b->left = w.left = -c->left;
-  w.rows = rows_in(c, b->rows, b->end - b->first), w.columns = columns_in(c);
-  b->x = rg_conv_lay(&w, rung_dtype_size(c->dtype), x, (char *)c->scratch + starts_bytes(c));
+  int64_t line = c->width * c->channels;
+  b->x = (view){x, line, c->height * line};
+  b->top = b->left = 0;
+  if (!joined(c)) return;
+  b->top = b->row * c->stride[0] - c->top + b->first;
+  b->left = -c->left;
+  int64_t rows = rows_in(c, b->rows, b->end - b->first), pitch = columns_in(c) * c->channels;
+  char *to = (char *)c->scratch + starts_bytes(c);
+  size_t size = rung_dtype_size(c->dtype);
+  b->x = (view){to, pitch, rows * pitch};
+  for (int64_t n = 0; n < b->images; n++)
+    for (int64_t r = 0; r < rows; r++, to += (size_t)pitch * size) {
+      int64_t row = b->top + r;
+      if (row >= 0 && row < c->height)
+        lay_row(c, x + (size_t)((n * c->height + row) * line) * size, to);
+    }
 }
 
 /* The next images, block by block; `first`: none have been added before. */
