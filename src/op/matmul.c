@@ -107,10 +107,44 @@ static rung_node map(rung_graph *g, rung_node node, const rung_node *in, const i
                align(g, in[1], mapped[1], n.shape.rank));
 }
 
+/* Products of a piece: below some two million (tens of microseconds) waking threads costs more than
+ * it brings. */
+#define WORTH 0x1p21
+
 /* How the work is cut: pieces of `batches` matrices, or blocks of rows and columns of one. */
 typedef struct cut {
   int64_t m, n, k, matrices, batches, rows, columns;
 } cut;
+
+static int64_t blocks(int64_t total, int64_t each) {
+  return (total + each - 1) / each;
+}
+
+/* Length of equal blocks of `total`, `count` of them at most, each a multiple of `unit` of at least
+ * `least`. */
+static int64_t block_length(int64_t total, int64_t count, int64_t least, int64_t unit) {
+  int64_t length = (total + count - 1) / count;
+  if (length < least) length = least;
+  length = (length + unit - 1) / unit * unit;
+  return length < total ? length : total;
+}
+
+/* Pieces of one product: cut along the axis along which nothing is packed twice (a transposed
+ * operand is packed), then along the other, while pieces are worth a thread. The last block of long
+ * axes stays in the caches. */
+static void cut_one(cut *c, const rung_attributes *attr, double products) {
+  enum { PIECES = 16, ROWS = 96, COLUMNS = 128, TALL = 12, WIDE = 64 };
+  bool ta = attr->i[TRANSPOSE_A] != 0, tb = attr->i[TRANSPOSE_B] != 0;
+  bool columns_first = ta != tb ? tb : c->n > c->m;
+  int64_t want = products < PIECES * WORTH ? 1 + (int64_t)(products / WORTH) : PIECES;
+  if (columns_first) c->columns = block_length(c->n, want, COLUMNS, WIDE);
+  want = (want + blocks(c->n, c->columns) - 1) / blocks(c->n, c->columns);
+  if (!columns_first || want >= 4) c->rows = block_length(c->m, want, ROWS, TALL);
+  want = (want + blocks(c->m, c->rows) - 1) / blocks(c->m, c->rows);
+  if (!columns_first && want >= 4) c->columns = block_length(c->n, want, COLUMNS, WIDE);
+  if (c->rows > 256) c->rows = 256;
+  if (c->columns > 1024) c->columns = 1024;
+}
 
 static cut cut_of(const rung_shape *out, const rung_shape *in, const rung_attributes *attr) {
   rung_shape lead = leading(out);
@@ -119,16 +153,11 @@ static cut cut_of(const rung_shape *out, const rung_shape *in, const rung_attrib
            .k = columns_of(&in[0], attr->i[TRANSPOSE_A]),
            .matrices = rung_shape_count(&lead)};
   double products = (double)c.m * (double)c.n * (double)c.k;
-  /* Below some two million products (tens of microseconds) waking threads costs more than it
-   * brings. */
-  c.batches = products < 1 << 21 ? 1 + (int64_t)((1 << 21) / products) : 1;
-  c.rows = c.batches > 1 || c.m < 256 ? c.m : 256;
-  c.columns = c.batches > 1 || c.n < 2048 ? c.n : 1024;
+  c.rows = c.m;
+  c.columns = c.n;
+  c.batches = products < WORTH ? 1 + (int64_t)(WORTH / products) : 1;
+  if (c.batches == 1) cut_one(&c, attr, products);
   return c;
-}
-
-static int64_t blocks(int64_t total, int64_t each) {
-  return (total + each - 1) / each;
 }
 
 static rg_gemm_args gemm_of(const cut *c, rung_dtype dtype, const rung_attributes *attr) {
@@ -148,9 +177,17 @@ static rg_gemm_args gemm_of(const cut *c, rung_dtype dtype, const rung_attribute
 static void plan(rung_dtype dtype, const rung_shape *out, const rung_shape *in,
                  const rung_attributes *attr, int64_t *pieces, size_t *scratch) {
   cut c = cut_of(out, in, attr);
-  rg_gemm_args args = gemm_of(&c, dtype, attr);
   *pieces = blocks(c.matrices, c.batches) * blocks(c.m, c.rows) * blocks(c.n, c.columns);
-  *scratch = rg_gemm_scratch(&args);
+  *scratch = 0;
+  int64_t last_row = c.m - (blocks(c.m, c.rows) - 1) * c.rows;
+  int64_t last_column = c.n - (blocks(c.n, c.columns) - 1) * c.columns;
+  for (int i = 0; i < 4; i++) { /* the last blocks may be packed in another way */
+    rg_gemm_args args = gemm_of(&c, dtype, attr);
+    if (i & 1) args.m = last_row;
+    if (i & 2) args.n = last_column;
+    size_t bytes = rg_gemm_scratch(&args);
+    if (bytes > *scratch) *scratch = bytes;
+  }
 }
 
 /* Which matrix of an operand belongs to matrix `index` of the result. */
