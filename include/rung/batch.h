@@ -57,20 +57,22 @@ RUNG_API rung_status rung_corrupt_image(rung_context *ctx, rung_corruption corru
 
 /** Options of rung_batches_open(); rung_batch_options_default() fills them. */
 typedef struct rung_batch_options {
-  int64_t batch; /**< Samples in a batch; at most as many as there are. Default 64. */
-  int training;  /**< 1: the order is drawn anew in each epoch, and samples that fill no
-                      batch are left out. 0 (default): in ascending order, all of them;
-                      the last batch is filled up with its last sample at weight 0. */
-  uint64_t seed; /**< Of the order, of augmentation and of corruption. */
-  const double *mean, *scale; /**< [channels]: x becomes (x - mean) / scale. NULL: x stays. */
-  const double *target_mean, *target_scale; /**< [targets]: the same of values. NULL: they stay. */
-  const double *class_weight;               /**< [classes]: the weight of each sample. NULL: 1. */
-  rung_augment augment;                     /**< Training only. */
-  rung_corruption corruption;               /**< After what is augmented, before normalisation. */
-  double level;                             /**< Of corruption. */
-  int prefetch; /**< Batches made ahead on another thread, at most 8; 0: none; -1
-                     (default): 2 where samples are decoded or augmented, or batches
-                     are large. Changes no result. */
+  int64_t batch;             /**< Samples in a batch; at most as many as there are. Default 64. */
+  int training;              /**< 1: the order is drawn anew in each epoch, and samples that fill no
+                                  batch are left out. 0 (default): in ascending order, all of them;
+                                  the last batch is filled up with its last sample at weight 0. */
+  uint64_t seed;             /**< Of the order, of augmentation and of corruption. */
+  const double *mean;        /**< [channels]: x becomes (x - mean) / scale. NULL: x stays. */
+  const double *scale;       /**< As mean. */
+  const double *target_mean; /**< [targets]: the same of values. NULL: they stay. */
+  const double *target_scale; /**< As target_mean. */
+  const double *class_weight; /**< [classes]: the weight of each sample. NULL: 1. */
+  rung_augment augment;       /**< Training only. */
+  rung_corruption corruption; /**< After what is augmented, before normalisation. */
+  double level;               /**< Of corruption. */
+  int prefetch;               /**< Batches made ahead on another thread, at most 8; 0: none; -1
+                                   (default): 2 where samples are decoded or augmented, or batches
+                                   are large. Changes no result. */
 } rung_batch_options;
 
 /** The defaults. */

@@ -41,15 +41,16 @@ typedef struct rung_dataset_options {
   int class_count;    /**< How many class names follow. 0 (default): the classes are those found. */
   const char *const *class_names; /**< The names that labels may have, in the order of their
                                        numbers; a label that is none of them is bad. */
-  const char *form;  /**< What rung_dataset_form() of the training set told: these samples must have
-                          its shape, columns, categories and classes. NULL (default): none. */
-  int height, width; /**< Image files: scaled to this size by area averages. 0 (default): all images
-                          must have the same size. */
-  int channels;      /**< Image files: 1 grey or 3 colours. 0 (default): 3 where any has colours. */
-  size_t memory;     /**< Most bytes for the samples. IDX and CIFAR-10 files that do not fit are
-                          read from the disk sample by sample (unpacked to a temporary file first);
-                          tables, with what reading them takes, must fit. Labels and names come on
-                          top: rung_dataset_bytes() tells all. 0 (default): no limit. */
+  const char *form; /**< What rung_dataset_form() of the training set told: these samples must have
+                         its shape, columns, categories and classes. NULL (default): none. */
+  int height;       /**< Image files: scaled to this size by area averages. 0 (default): all images
+                                must have the same size. */
+  int width;        /**< As height. */
+  int channels;     /**< Image files: 1 grey or 3 colours. 0 (default): 3 where any has colours. */
+  size_t memory;    /**< Most bytes for the samples. IDX and CIFAR-10 files that do not fit are
+                         read from the disk sample by sample (unpacked to a temporary file first);
+                         tables, with what reading them takes, must fit. Labels and names come on
+                         top: rung_dataset_bytes() tells all. 0 (default): no limit. */
 } rung_dataset_options;
 
 /** The defaults. */

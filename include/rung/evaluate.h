@@ -63,7 +63,7 @@ typedef struct rung_network_evaluation {
   double calibration_error; /**< Expected calibration error: sum over bins of (samples / all) *
                                  |accuracy - confidence|. */
   const int64_t *confusion; /**< [classes][classes]: samples of class `row` taken for `column`. */
-  int bins;
+  int bins;                 /**< Ranges of confidence. */
   const rung_confidence_bin *bin;        /**< [bins] */
   int outputs;                           /**< Values to be met; 0 where there are classes. */
   const rung_output_error *error;        /**< [outputs] */

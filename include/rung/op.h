@@ -28,11 +28,11 @@ typedef struct rung_attributes {
  * of the others'. A kernel may be called by several threads at once, so it keeps nothing between
  * calls, and it allocates nothing. */
 typedef struct rung_call {
-  int64_t count;               /**< Elements (elementwise), or elements of the output. */
-  void *out;                   /**< The result; overlaps no operand, but the result of an elementwise
-                                    kernel may be the very array of an operand. */
-  const void *const *in;       /**< The operands; some may be the same array. */
-  int operands;                /**< How many. */
+  int64_t count;         /**< Elements (elementwise), or elements of the output. */
+  void *out;             /**< The result; overlaps no operand, but the result of an elementwise
+                              kernel may be the very array of an operand. */
+  const void *const *in; /**< The operands; some may be the same array. */
+  int operands;          /**< How many. */
   const rung_attributes *attr; /**< The node's attributes. */
   const rung_shape *out_shape; /**< Shape of the result (not for elementwise). */
   const rung_shape *in_shape;  /**< Shapes of the operands (not for elementwise). */

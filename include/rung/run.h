@@ -19,8 +19,8 @@ extern "C" {
 #define RUNG_RUN_LAST                                                                              \
   "last.safetensors" /**< In a training's folder: the network of the last epoch. */
 #define RUNG_RUN_BOARD                                                                             \
-  "events.out.tfevents.rung" /**< In a training's folder: its curves, for TensorBoard. */
-#define RUNG_RUN_REPORT "report.html"      /**< In a run's folder: made by rung_run_report(). */
+  "events.out.tfevents.rung"          /**< In a training's folder: its curves, for TensorBoard. */
+#define RUNG_RUN_REPORT "report.html" /**< In a run's folder: made by rung_run_report(). */
 
 /** What a recipe is for: each kind has keys of its own. */
 typedef enum rung_recipe_kind {

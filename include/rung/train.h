@@ -41,19 +41,21 @@ typedef struct rung_training {
   double rate;           /**< Learning rate at its highest. 0 (default): the optimiser's own. */
   double weight_decay;   /**< Decoupled: theta -= rate * weight_decay * theta. Default 0. */
   double momentum;       /**< Default 0.9. */
-  double decay1, decay2, epsilon; /**< AdamW's. Default 0.9, 0.999, 1e-8. */
-  const char *schedule; /**< "constant", "step", "cosine", "linear". Default "constant". */
-  double warmup;        /**< Share of all steps in which the rate rises from 0. Default 0. */
-  double step_every;    /**< Schedule "step": epochs after which the rate is multiplied ... */
-  double step_factor;   /**< ... by this. Default 30 and 0.1. */
-  double clip;          /**< Largest norm of the gradient; 0 (default): none. */
-  double average;       /**< Decay of the averaged weights, such as 0.999; 0 (default): none. */
-  double smoothness;    /**< Weight alpha of (alpha / 2h) sum ||theta_{j+1} - theta_j||^2 over the
-                             layers of each stage. Default 0. */
-  int64_t batch;        /**< Samples of a step. Default 64. */
-  rung_loss loss;       /**< Default RUNG_CROSS_ENTROPY. */
-  double smoothing;     /**< Label smoothing, 0..1. Default 0. */
-  double delta;         /**< Huber's. Default 1. */
+  double decay1;         /**< AdamW's. Default 0.9, 0.999, 1e-8. */
+  double decay2;         /**< As decay1. */
+  double epsilon;        /**< As decay1. */
+  const char *schedule;  /**< "constant", "step", "cosine", "linear". Default "constant". */
+  double warmup;         /**< Share of all steps in which the rate rises from 0. Default 0. */
+  double step_every;     /**< Schedule "step": epochs after which the rate is multiplied ... */
+  double step_factor;    /**< ... by this. Default 30 and 0.1. */
+  double clip;           /**< Largest norm of the gradient; 0 (default): none. */
+  double average;        /**< Decay of the averaged weights, such as 0.999; 0 (default): none. */
+  double smoothness;     /**< Weight alpha of (alpha / 2h) sum ||theta_{j+1} - theta_j||^2 over the
+                              layers of each stage. Default 0. */
+  int64_t batch;         /**< Samples of a step. Default 64. */
+  rung_loss loss;        /**< Default RUNG_CROSS_ENTROPY. */
+  double smoothing;      /**< Label smoothing, 0..1. Default 0. */
+  double delta;          /**< Huber's. Default 1. */
   rung_activations activations; /**< Default RUNG_ACTIVATIONS_AUTO. */
   double drift;  /**< RUNG_REVERSE: largest relative error of the inverse. Default 1e-3. */
   size_t memory; /**< Bytes that the trainer may take; 0 (default): no limit. */
@@ -118,11 +120,15 @@ typedef struct rung_epoch {
 /** What training reports while it runs. */
 typedef struct rung_train_progress {
   const char *doing;          /**< "training", "validating", "testing". */
-  int64_t epoch, epochs;      /**< From 1. */
-  int64_t step, steps;        /**< Of this epoch. */
-  double loss, accuracy;      /**< Running means of this epoch; NaN where unknown. */
+  int64_t epoch;              /**< From 1. */
+  int64_t epochs;             /**< As epoch. */
+  int64_t step;               /**< Of this epoch. */
+  int64_t steps;              /**< As step. */
+  double loss;                /**< Running means of this epoch; NaN where unknown. */
+  double accuracy;            /**< As loss. */
   double rate;                /**< Samples per second. */
-  double seconds, left;       /**< Since it began, and till the end as it looks; -1 unknown. */
+  double seconds;             /**< Since it began, and till the end as it looks; -1 unknown. */
+  double left;                /**< As seconds. */
   const rung_epoch *finished; /**< Not NULL right after an epoch. */
   const char *note;           /**< Not NULL: something to tell, one line. */
   const char *plan;           /**< Not NULL once, before the first step: what is trained on, the
@@ -135,16 +141,20 @@ typedef int (*rung_train_progress_fn)(void *user, const rung_train_progress *pro
 
 /** What training came to. */
 typedef struct rung_train_result {
-  int64_t epochs;     /**< Done. */
-  int64_t best_epoch; /**< With the least held-out loss: the model that was kept. */
-  double train_loss, validation_loss, validation_accuracy; /**< Of the last epoch. */
-  double test_loss, test_accuracy;  /**< Of the kept model on the test data; NaN without. */
-  int64_t parameters;               /**< Of the network. */
-  double seconds;                   /**< Of all sessions together. */
-  size_t planned_bytes, peak_bytes; /**< As stated before, and as it came. */
-  int64_t skipped;                  /**< Samples skipped as unreadable. */
-  int restored;                     /**< How often the last good state was restored. */
-  int cancelled;                    /**< 1: the caller stopped it; it can be resumed. */
+  int64_t epochs;             /**< Done. */
+  int64_t best_epoch;         /**< With the least held-out loss: the model that was kept. */
+  double train_loss;          /**< Of the last epoch. */
+  double validation_loss;     /**< As train_loss. */
+  double validation_accuracy; /**< As train_loss. */
+  double test_loss;           /**< Of the kept model on the test data; NaN without. */
+  double test_accuracy;       /**< As test_loss. */
+  int64_t parameters;         /**< Of the network. */
+  double seconds;             /**< Of all sessions together. */
+  size_t planned_bytes;       /**< As stated before, and as it came. */
+  size_t peak_bytes;          /**< As planned_bytes. */
+  int64_t skipped;            /**< Samples skipped as unreadable. */
+  int restored;               /**< How often the last good state was restored. */
+  int cancelled;              /**< 1: the caller stopped it; it can be resumed. */
 } rung_train_result;
 
 /**
