@@ -77,13 +77,14 @@ static rung_status backward_outputs(maker *m) {
   RG_TRY(rg_part_backward(&m->part, m->cotangent, wanted ? m->before : NULL, m->parameter));
   for (int s = 0; wanted && s < block->states_in; s++)
     if (m->before[s] == RUNG_NONE) m->before[s] = zeros(m, m->part.built.in[s]);
-  if (wanted)
-    RG_TRY(
-        route(m, block->states_in, m->before, block->states_out, m->cotangent, m->out->cotangent));
+  /* Parameters first: outputs are computed in this order, and what a parameter's gradient is made
+   * of need then not be held for long. */
   m->out->first_parameter = m->output.count;
   for (int i = 0; i < m->part.parameters; i++)
     if (m->parameter[i] == RUNG_NONE) m->parameter[i] = zeros(m, m->part.parameter[i]);
-  return add_output(m, m->part.parameters, m->parameter);
+  RG_TRY(add_output(m, m->part.parameters, m->parameter));
+  if (!wanted) return RUNG_OK;
+  return route(m, block->states_in, m->before, block->states_out, m->cotangent, m->out->cotangent);
 }
 
 static rung_status cotangent_inputs(maker *m) {
@@ -115,8 +116,8 @@ static rung_status make_reverse(maker *m) {
   RG_TRY(add_input(m, 2, m->state));
   RG_TRY(add_input(m, 2, m->cotangent));
   RG_TRY(rg_part_inputs(&m->part, &m->input));
-  RG_TRY(route(m, 2, m->part.built.in, 2, m->part.built.out, m->out->state));
-  return backward_outputs(m);
+  RG_TRY(backward_outputs(m));
+  return route(m, 2, m->part.built.in, 2, m->part.built.out, m->out->state);
 }
 
 /* Puts inputs in the place of nodes. */

@@ -56,8 +56,6 @@ static void fill(rg_pass *pass) {
   const rung_network *n = pass->network;
   for (int64_t i = 0; i < pass->options.batch; i++)
     rg_store(n->dtype, pass->ones, i, (rung_dd){1, 0});
-  for (int64_t i = 0; i < n->outputs; i++)
-    rg_store(n->dtype, pass->classes, i, (rung_dd){(double)i, 0});
   memset(pass->key, 0, (size_t)n->blocks.count * 4 * rung_dtype_size(n->dtype));
 }
 

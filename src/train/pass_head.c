@@ -12,7 +12,7 @@ typedef struct maker {
   rg_part *part; /* [blocks] */
   int opened;
   rung_node state[RG_MOST_STATES], before[RG_MOST_STATES];
-  rung_node target, weight, classes, loss, scores, slope;
+  rung_node target, weight, loss, scores, slope;
   rg_node_list input, output;
 } maker;
 
@@ -68,9 +68,8 @@ static rung_status own_inputs(maker *m) {
   RG_TRY(rg_part_states(m->network, m->g, m->first, batch, "state", m->state));
   m->target = rung_input(m->g, "target", labels ? 1 : 2, (int64_t[]){batch, outputs});
   m->weight = rung_input(m->g, "weight", 1, &batch);
-  m->classes = rung_input(m->g, "classes", 1, &outputs);
   RG_TRY(rg_node_list_add(&m->input, m->network->blocks.list[m->first].states_in, m->state));
-  return rg_node_list_add(&m->input, 3, (rung_node[]){m->target, m->weight, m->classes});
+  return rg_node_list_add(&m->input, 2, (rung_node[]){m->target, m->weight});
 }
 
 static rung_status forward(maker *m) {
@@ -117,13 +116,13 @@ static rung_status way_back(maker *m) {
   rung_status status = offset && parameter ? RUNG_OK : RUNG_E_MEMORY;
   for (int i = m->blocks - 1; status == RUNG_OK && i >= 0; i--)
     status = backward(m, i, cotangent, parameter + offset[i]);
+  /* In the order in which they come about, so that what they are made of is not held for long. */
+  for (int i = m->blocks - 1; status == RUNG_OK && i >= 0; i--)
+    status = rg_node_list_add(&m->output, m->part[i].parameters, parameter + offset[i]);
+  for (int i = 0; status == RUNG_OK && i < m->blocks; i++)
+    status = rg_node_list_add(&m->output, m->part[i].statistics, m->part[i].next);
   if (status == RUNG_OK && m->first > 0)
     status = rg_node_list_add(&m->output, m->network->blocks.list[m->first].states_in, cotangent);
-  for (int i = 0; status == RUNG_OK && i < m->blocks; i++) {
-    status = rg_node_list_add(&m->output, m->part[i].statistics, m->part[i].next);
-    if (status == RUNG_OK)
-      status = rg_node_list_add(&m->output, m->part[i].parameters, parameter + offset[i]);
-  }
   rg_free(m->ctx, offset);
   rg_free(m->ctx, parameter);
   return status;

@@ -27,12 +27,13 @@ typedef struct rg_stored {
 } rg_stored;
 
 /* The blocks from `first` on, the loss, and its way back: one program.
- * in: states, target [batch] or [batch][outputs], weight [batch], classes [outputs]; then P, S, K
- * of each block. out: loss, scores, cotangents of states (unless the head is the whole chain), then
- * S', cotangents of P of each block. */
+ * in: states, target [batch] or [batch][outputs], weight [batch]; then P, S, K of each block. out:
+ * loss, scores; cotangents of P of each block from the last to the first; S' of each; cotangents of
+ * states (unless the head is the whole chain). */
 typedef struct rg_pass_head {
   rung_program *program;
   int inputs, outputs, first; /* `first`: block */
+  int first_cotangent;        /* number of the output */
   const void **in;
   void **out;
 } rg_pass_head;
@@ -55,7 +56,7 @@ struct rg_pass {
   char *memory;
   void **in, **out; /* [most_pointers] of the program about to run */
   void *workspace;
-  char *gradient, *scores, *loss, *ones, *classes, *key;
+  char *gradient, *scores, *loss, *ones, *key;
   char *target_gradient; /* where gradients go: `gradient`, or what the caller of a product gave */
   char *running;         /* statistics as they become in this step */
   char *unwanted;        /* where statistics of recomputed layers go */

@@ -90,7 +90,6 @@ static void lay_numbers(rg_pass *pass, bump *b) {
   pass->scores = take(b, batch * (size_t)n->outputs * size);
   pass->loss = take(b, size);
   pass->ones = take(b, batch * size);
-  pass->classes = take(b, (size_t)n->outputs * size);
   pass->key = take(b, (size_t)n->blocks.count * 4 * size);
   pass->running = take(b, (size_t)n->statistics * size);
   pass->unwanted = take(b, unwanted_bytes(pass));

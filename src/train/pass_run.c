@@ -158,19 +158,18 @@ static rung_status forward(rg_pass *pass) {
 
 /* ---- the head ---- */
 
-/* Pointers that stay the same from run to run. */
+/* Pointers that stay the same from run to run, in the order of rg_pass_head. */
 void rg_pass_head_lay(rg_pass *pass) {
   rg_pass_head *h = &pass->head;
   const rung_network *n = pass->network;
   size_t size = rung_dtype_size(n->dtype);
-  int in = n->blocks.list[h->first].states_in, out = 0;
-  h->in[in + 1] = pass->ones;
-  h->in[in + 2] = pass->classes;
-  in += 3;
+  int in = n->blocks.list[h->first].states_in + 2, out = 0;
   h->out[out++] = pass->loss;
   h->out[out++] = pass->scores;
-  for (int s = 0; h->first > 0 && s < n->blocks.list[h->first].states_in; s++)
-    h->out[out++] = pass->pool + (size_t)s * pass->slot_bytes;
+  for (int i = n->blocks.count - 1; i >= h->first; i--)
+    for (int k = 0; k < n->of_block[i].parameters; k++)
+      h->out[out++] =
+          pass->gradient + (size_t)n->parameter[n->of_block[i].parameter[k]].offset * size;
   for (int i = h->first; i < n->blocks.count; i++) {
     const rg_block_variables *of = &n->of_block[i];
     for (int k = 0; k < of->parameters; k++)
@@ -180,10 +179,11 @@ void rg_pass_head_lay(rg_pass *pass) {
       h->in[in++] = (char *)n->running + at;
       h->out[out++] = pass->running + at;
     }
-    for (int k = 0; k < of->parameters; k++)
-      h->out[out++] = pass->gradient + (size_t)n->parameter[of->parameter[k]].offset * size;
     h->in[in++] = pass->key + (size_t)i * 4 * size;
   }
+  h->first_cotangent = out;
+  for (int s = 0; h->first > 0 && s < n->blocks.list[h->first].states_in; s++)
+    h->out[out++] = pass->pool + (size_t)s * pass->slot_bytes;
 }
 
 rung_status rg_pass_run_head(rg_pass *pass, void **cotangent) {
