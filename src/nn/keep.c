@@ -59,7 +59,9 @@ static rung_status allocate(flow *f) {
   f->first = rg_alloc(f->ctx, vertices, sizeof *f->first);
   f->came = rg_alloc(f->ctx, vertices, sizeof *f->came);
   f->queue = rg_alloc(f->ctx, vertices, sizeof *f->queue);
-  if (!f->backward || !f->need || !f->free || !f->first || !f->came || !f->queue)
+  f->capacity = 4 * f->g->size + 2;
+  f->edge = rg_alloc(f->ctx, (size_t)f->capacity, sizeof *f->edge);
+  if (!f->backward || !f->need || !f->free || !f->first || !f->came || !f->queue || !f->edge)
     return RUNG_E_MEMORY;
   for (size_t v = 0; v < vertices; v++) f->first[v] = -1;
   return RUNG_OK;

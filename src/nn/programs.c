@@ -50,7 +50,7 @@ static rung_status route(maker *m, int count, const rung_node *out, int count_in
   bool exchanged = block_of(m)->kind->exchange;
   for (int s = 0; s < count; s++) {
     if (routes[s].from >= 0) continue;
-    int from = exchanged ? 1 - s : s;
+    int from = exchanged ? s == 0 : s;
     if (taken >> from & 1) from = 1 - from;
     taken |= 1 << from;
     routes[s] = (rg_route){m->output.count, from};
