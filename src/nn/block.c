@@ -200,11 +200,14 @@ rung_status rg_build_inverse(rg_builder *b, rg_lie lie, rg_built *l) {
 #define ARCHITECTURE_POINTER(name) &rg_architecture_##name,
 static const rg_architecture *const architectures[] = {RG_ARCHITECTURES(ARCHITECTURE_POINTER)};
 #undef ARCHITECTURE_POINTER
+#define ARCHITECTURE_ONE(name) +1
+enum { ARCHITECTURES = 0 RG_ARCHITECTURES(ARCHITECTURE_ONE) };
+#undef ARCHITECTURE_ONE
 
 const rg_architecture *rg_architecture_find(rung_context *ctx, const char *name) {
   char list[256] = "";
-  int used = 0, count = (int)(sizeof architectures / sizeof *architectures);
-  for (int i = 0; i < count; i++) {
+  int used = 0;
+  for (int i = 0; i < ARCHITECTURES; i++) {
     if (name && !strcmp(name, architectures[i]->name)) return architectures[i];
     used += snprintf(list + used, sizeof list - (size_t)used, "%s%s", i ? ", " : "",
                      architectures[i]->name);

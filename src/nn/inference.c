@@ -108,9 +108,10 @@ static rung_status run_layer(rg_inference *f, int block, int64_t layer, void **a
   const rung_network *n = f->network;
   const rg_block *b = &n->blocks.list[block];
   const rg_block_program *p = &f->program[block];
-  void *out[RG_MOST_STATES], *busy[2 * RG_MOST_STATES];
+  void *out[RG_MOST_STATES], *busy[2 * RG_MOST_STATES] = {NULL};
   int ins = 0, busies = 0, outs = 0;
-  for (int s = 0; s < b->states_in; s++) f->in[ins++] = busy[busies++] = at[s];
+  for (int s = 0; s < RG_MOST_STATES && s < b->states_in; s++)
+    f->in[ins++] = busy[busies++] = at[s];
   ins += rg_layer_parameters(n, block, layer, n->theta, f->mixed, f->in + ins);
   ins += rg_layer_statistics(n, block, layer, n->running, f->in + ins);
   f->in[ins] = f->key;

@@ -40,8 +40,8 @@ rung_status rg_part_states(const rung_network *n, rung_graph *g, int block, int6
   return RUNG_OK;
 }
 
-static rung_status open(rg_part *part, const rung_network *n, rung_graph *g, int block,
-                        bool training) {
+static rung_status open_part(rg_part *part, const rung_network *n, rung_graph *g, int block,
+                             bool training) {
   const rg_block_variables *of = &n->of_block[block];
   *part = (rg_part){.network = n,
                     .block = block,
@@ -93,7 +93,7 @@ static rung_status list_variables(rg_part *part) {
 
 rung_status rg_part_forward(rg_part *part, const rung_network *n, rung_graph *g, int block,
                             bool training, const rung_node *in) {
-  RG_TRY(open(part, n, g, block, training));
+  RG_TRY(open_part(part, n, g, block, training));
   memcpy(part->built.in, in, sizeof *in * (size_t)n->blocks.list[block].states_in);
   RG_TRY(rg_build_layer(&part->builder, part->lie, &part->built));
   return list_variables(part);
@@ -101,7 +101,7 @@ rung_status rg_part_forward(rg_part *part, const rung_network *n, rung_graph *g,
 
 rung_status rg_part_inverse(rg_part *part, const rung_network *n, rung_graph *g, int block,
                             const rung_node *out) {
-  RG_TRY(open(part, n, g, block, true));
+  RG_TRY(open_part(part, n, g, block, true));
   memcpy(part->built.out, out, sizeof *out * (size_t)n->blocks.list[block].states_out);
   RG_TRY(rg_build_inverse(&part->builder, part->lie, &part->built));
   return list_variables(part);

@@ -49,7 +49,7 @@ static void distance(maker *m, rung_node *value, rung_node *slope) {
 /* The weighted mean of the samples' losses, and its derivative by the scores. */
 static rung_status loss_nodes(maker *m) {
   rung_graph *g = m->g;
-  rung_node value, slope;
+  rung_node value = RUNG_NONE, slope = RUNG_NONE;
   if (m->options->loss == RUNG_CROSS_ENTROPY)
     RG_TRY(cross_entropy(m, &value, &slope));
   else

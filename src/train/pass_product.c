@@ -21,7 +21,7 @@ static void arrays(const rg_pass *pass, int which, void **out) {
 static void copy_passed(const rg_pass *pass, int64_t layer, void *const *own, void **next) {
   const rung_network *n = pass->network;
   int block = rg_pass_block_of(pass, layer);
-  for (int s = 0; s < n->blocks.list[block].states_out; s++) {
+  for (int s = 0; s < RG_MOST_STATES && s < n->blocks.list[block].states_out; s++) {
     if (next[s] == own[s]) continue;
     int64_t count = rung_shape_count(&n->state_shape[block + 1][s]) * pass->options.batch;
     memcpy(own[s], next[s], (size_t)count * rung_dtype_size(n->dtype));
