@@ -36,9 +36,20 @@ static window window_of(const pool *p, int64_t y, int64_t x) {
   return (window){top, left, right - left, (bottom - top) * (right - left)};
 }
 
-/* Where pixel k of a window begins. */
-static int64_t pixel(const pool *p, const window *w, int64_t k) {
-  return ((w->top + k / w->width) * p->width + w->left + k % w->width) * p->channels;
+/* A walk over a window's pixels, row by row: where the present one begins. */
+typedef struct walk {
+  int64_t at, column;
+} walk;
+
+static inline walk first_pixel(const pool *p, const window *w) {
+  return (walk){(w->top * p->width + w->left) * p->channels, 0};
+}
+
+static inline void next_pixel(const pool *p, const window *w, walk *k) {
+  k->at += p->channels;
+  if (++k->column < w->width) return;
+  k->column = 0;
+  k->at += (p->width - w->width) * p->channels;
 }
 
 #define REAL float

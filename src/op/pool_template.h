@@ -17,8 +17,12 @@ static inline rung_status R(average_body)(const rung_call *call) {
       const REAL *image = (const REAL *)call->in[0] + i / p.out_height * p.image;
       REAL *out = (REAL *)call->out + (i * p.out_width + x) * p.channels;
       REAL count = R(rg_from_double)((double)w.count);
-      memcpy(out, image + pixel(&p, &w, 0), (size_t)p.channels * sizeof *out);
-      for (int64_t k = 1; k < w.count; k++) R(add_to)(out, image + pixel(&p, &w, k), p.channels);
+      walk at = first_pixel(&p, &w);
+      memcpy(out, image + at.at, (size_t)p.channels * sizeof *out);
+      for (int64_t k = 1; k < w.count; k++) {
+        next_pixel(&p, &w, &at);
+        R(add_to)(out, image + at.at, p.channels);
+      }
       for (int64_t c = 0; c < p.channels; c++) out[c] = R(rg_div)(out[c], count);
     }
   return RUNG_OK;
@@ -41,8 +45,9 @@ static inline rung_status R(share_body)(const rung_call *call) {
         int64_t width = p.channels - first < BLOCK ? p.channels - first : BLOCK;
         REAL share[BLOCK];
         for (int64_t c = 0; c < width; c++) share[c] = R(rg_div)(from[first + c], count);
-        for (int64_t k = 0; k < w.count; k++)
-          R(add_to)(image + pixel(&p, &w, k) + first, share, width);
+        walk at = first_pixel(&p, &w);
+        for (int64_t k = 0; k < w.count; k++, next_pixel(&p, &w, &at))
+          R(add_to)(image + at.at + first, share, width);
       }
     }
   }
@@ -54,10 +59,12 @@ static inline rung_status R(share_body)(const rung_call *call) {
 static inline void R(find)(const pool *p, const window *w, const REAL *image, int64_t first,
                            int64_t width, REAL *where) {
   REAL best[BLOCK], one = R(rg_from_double)(1.0);
-  memcpy(best, image + pixel(p, w, 0) + first, (size_t)width * sizeof *best);
+  walk at = first_pixel(p, w);
+  memcpy(best, image + at.at + first, (size_t)width * sizeof *best);
   for (int64_t c = 0; c < width; c++) where[c] = R(rg_from_double)(0.0);
   for (int64_t k = 1; k < w->count; k++) {
-    const REAL *a = image + pixel(p, w, k) + first;
+    next_pixel(p, w, &at);
+    const REAL *a = image + at.at + first;
     REAL number = R(rg_from_double)((double)k);
     for (int64_t c = 0; c < width; c++) {
       REAL beats = R(rg_select)(R(rg_equal)(a[c], a[c]), R(rg_less)(best[c], a[c]), one);
@@ -82,8 +89,9 @@ static inline rung_status R(pick_body)(const rung_call *call) {
         REAL *out = (REAL *)call->out + (i * p.out_width + x) * p.channels + first;
         REAL where[BLOCK];
         R(find)(&p, &w, (const REAL *)call->in[0] + at, first, width, where);
-        for (int64_t k = 0; k < w.count; k++) {
-          const REAL *b = from + pixel(&p, &w, k) + first;
+        walk pixel = first_pixel(&p, &w);
+        for (int64_t k = 0; k < w.count; k++, next_pixel(&p, &w, &pixel)) {
+          const REAL *b = from + pixel.at + first;
           REAL number = R(rg_from_double)((double)k);
           for (int64_t c = 0; c < width; c++)
             out[c] = R(rg_select)(R(rg_equal)(where[c], number), b[c], out[c]);
@@ -110,8 +118,9 @@ static inline rung_status R(place_body)(const rung_call *call) {
         int64_t width = p.channels - first < BLOCK ? p.channels - first : BLOCK;
         REAL where[BLOCK];
         R(find)(&p, &w, image, first, width, where);
-        for (int64_t k = 0; k < w.count; k++) {
-          REAL *restrict out = to + pixel(&p, &w, k) + first;
+        walk pixel = first_pixel(&p, &w);
+        for (int64_t k = 0; k < w.count; k++, next_pixel(&p, &w, &pixel)) {
+          REAL *restrict out = to + pixel.at + first;
           REAL number = R(rg_from_double)((double)k);
           for (int64_t c = 0; c < width; c++)
             out[c] = R(rg_select)(R(rg_equal)(where[c], number), R(rg_add)(out[c], from[first + c]),
