@@ -50,7 +50,7 @@ rung_status rg_walk_layer(rg_walk *w, rg_probe *p, int64_t layer) {
   rg_walk_put(w, p);
   RG_TRY(rg_probe_run(p));
   if (layer == 0) RG_TRY(take_states(w, p->block + 1, p->states_out));
-  for (int s = 0; s < p->states_out; s++)
+  for (int s = 0; s < p->states_out && w->state[s]; s++)
     memcpy(w->state[s], p->state_out[s], (size_t)(w->samples * p->out[s]) * sizeof(double));
   return RUNG_OK;
 }

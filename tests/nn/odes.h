@@ -55,7 +55,7 @@ static inline void ode_set(const rung_network *n, const char *name, double size,
 
 /* Takes the states of one sample through the stage (block 1 of the network), in place. */
 static inline void ode_run(rung_context *ctx, const rung_network *n, double *const *state) {
-  rg_probe p;
+  rg_probe p = {0};
   assert_ok(ctx, rg_probe_open(&p, n, ctx, 1, 1, RG_PROBE_LAYER));
   for (int64_t j = 0; j < n->blocks.list[1].layers; j++) {
     rg_probe_load(&p, j);

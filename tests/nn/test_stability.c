@@ -14,7 +14,7 @@ enum { MOST = 32 }; /* numbers of a state here */
 /* The Jacobian of layer `layer` of the stage at the states: [n][n], row-major. */
 static void jacobian(rung_context *ctx, const rung_network *n, int64_t layer, double *const *state,
                      double *a) {
-  rg_probe p;
+  rg_probe p = {0};
   assert_ok(ctx, rg_probe_open(&p, n, ctx, 1, 1, RG_PROBE_LAYER));
   rg_probe_load(&p, layer);
   for (int s = 0; s < p.states_in; s++)
@@ -171,7 +171,7 @@ static void bounds_of_convolutions_are_those_of_their_matrices(void **state) {
   double image[16], block[MOST * MOST];
   for (int i = 0; i < 16; i++) image[i] = rg_normal(2, 2, (uint64_t)i);
   rg_walk walk;
-  rg_probe p;
+  rg_probe p = {0};
   int at;
   assert_ok(ctx, rg_walk_begin(&walk, n, ctx, 1, image));
   assert_ok(ctx, rg_walk_to_stage(&walk, 1, &at));
@@ -290,7 +290,7 @@ static void verlet_keeps_volume(void **state) {
   assert_true(fabs(sum) < 1e-12 && out[0] > 0.01);
   double product[MOST * MOST], a[MOST * MOST], next[MOST * MOST];
   rg_walk walk;
-  rg_probe p;
+  rg_probe p = {0};
   int block;
   assert_ok(ctx, rg_walk_begin(&walk, n, ctx, 1, x));
   assert_ok(ctx, rg_walk_to_stage(&walk, 1, &block));

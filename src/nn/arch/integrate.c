@@ -16,7 +16,9 @@
 static const rg_field *const fields[] = {RG_FIELDS(FIELD)};
 #undef FIELD
 
-#define FIELDS ((int)(sizeof fields / sizeof *fields))
+#define COUNT_ONE(name) +1
+enum { FIELDS = 0 RG_FIELDS(COUNT_ONE) };
+#undef COUNT_ONE
 
 const rg_field *rg_field_of(const rg_block *stage) {
   return fields[stage->settings.variant];
@@ -37,7 +39,7 @@ static void rates(rg_builder *b, const rung_node *state, rung_node *rate) {
 
 static void euler(rg_builder *b, const rung_node *in, rung_node *out) {
   const rg_block *block = rg_builder_block(b);
-  rung_node rate[RG_MOST_STATES];
+  rung_node rate[RG_MOST_STATES] = {RUNG_NONE, RUNG_NONE};
   rates(b, in, rate);
   for (int s = 0; s < block->states_in; s++)
     out[s] = add_times(rg_builder_graph(b), in[s], block->settings.step, rate[s]);
@@ -48,7 +50,8 @@ static void rk4(rg_builder *b, const rung_node *in, rung_node *out) {
   rung_graph *g = rg_builder_graph(b);
   const rg_block *block = rg_builder_block(b);
   double h = block->settings.step;
-  rung_node rate[RG_MOST_STATES], at[RG_MOST_STATES];
+  rung_node rate[RG_MOST_STATES] = {RUNG_NONE, RUNG_NONE}, at[RG_MOST_STATES];
+  memcpy(at, rate, sizeof at);
   for (int s = 0; s < block->states_in; s++) out[s] = in[s];
   for (int k = 0; k < 4; k++) {
     for (int s = 0; s < block->states_in; s++)

@@ -56,14 +56,22 @@ static void bottleneck(rg_builder *b, const rung_node *in, rung_node *out) {
 static const rg_block_kind basic_kind = {.name = "residual", .forward = basic};
 static const rg_block_kind bottleneck_kind = {.name = "bottleneck", .forward = bottleneck};
 
+static rung_status check_channels(rung_context *ctx, const rung_network_settings *s) {
+  int64_t before = 0;
+  for (int i = 0; i < s->stages; i++) {
+    if (s->channels[i] < before)
+      return rg_fail(ctx, RUNG_E_ARGUMENT,
+                     "channels: those of a resnet do not become fewer; found %lld in stage %d",
+                     (long long)s->channels[i], i + 1);
+    before = s->channels[i];
+  }
+  return RUNG_OK;
+}
+
 static rung_status add_layers(const rung_network_settings *s, const rg_block_kind *kind, int stage,
                               rg_blocks *out) {
   int64_t layers = s->layers[stage];
   if (stage > 0) {
-    if (s->channels[stage] < s->channels[stage - 1])
-      return rg_fail(out->ctx, RUNG_E_ARGUMENT,
-                     "channels: those of a resnet do not become fewer; found %lld in stage %d",
-                     (long long)s->channels[stage], stage + 1);
     rg_block *first = rg_add_block(out, s, kind, "open", stage + 1);
     if (!first) return RUNG_E_MEMORY;
     first->settings.width = s->channels[stage];
@@ -93,6 +101,7 @@ static rung_status build(rung_context *ctx, const rung_network_settings *setting
   rg_fill_stages(&s, 3, 16, 3, true);
   RG_TRY(rg_check_stages(ctx, &s, 1));
   RG_TRY(rg_check_image(ctx, &s, sample));
+  RG_TRY(check_channels(ctx, &s));
   RG_TRY(rg_add_stem(out, &s, RG_ONE));
   for (int i = 0; i < s.stages; i++)
     RG_TRY(add_layers(&s, narrow ? &bottleneck_kind : &basic_kind, i, out));

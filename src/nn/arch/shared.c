@@ -100,7 +100,8 @@ static rung_node batch_normalised(rg_builder *b, const char *name, rung_node a, 
   if (!rg_builder_training(b)) return rung_normalize_by(g, a, mean, variance, SMALL, gain, shift);
   rung_node now, spread;
   rung_node y = rung_normalize(g, a, RUNG_NORM_BATCH, 1, SMALL, gain, shift, &now, &spread);
-  double count = (double)(rung_shape_count(&shape) / channels);
+  int64_t each = rung_shape_count(&shape) / channels;
+  double count = (double)each;
   rg_statistic_update(b, mean, running(g, mean, now, 1));
   rg_statistic_update(b, variance,
                       running(g, variance, spread, count > 1 ? count / (count - 1) : 1));
