@@ -32,8 +32,8 @@ typedef struct rg_conv {
    * rg_add_dd(c, rg_mul_dd(a, b))) over the products inside the images: those with the zeros around
    * are left out. RG_CONV: a = x, b = w, over i, j, c. RG_CONV_TRANSPOSE: a = y and b = w turned
    * about (rg_conv_turn), over the oh, ow and k that w reaches, all ascending. RG_CONV_WEIGHTS:
-   * a = x, b = y, over n, oh, ow; with one group of fewer than RG_CONV_FEW_CHANNELS channels the
-   * zeros to the left and right take part. */
+   * a = x, b = y, over n, oh, ow; with one group of no more than RG_CONV_FEW_CHANNELS channels
+   * the zeros to the left and right take part. */
   const void *a, *b;
   void *out;
   void *scratch; /* rg_conv_plan()'s bytes, aligned to 64 */

@@ -23,7 +23,7 @@ enum {
 };
 
 static bool joined(const rg_conv *c) {
-  return c->groups == 1 && c->channels < RG_CONV_FEW_CHANNELS;
+  return c->groups == 1 && c->channels <= RG_CONV_FEW_CHANNELS;
 }
 
 static int64_t columns_in(const rg_conv *c) {

@@ -141,7 +141,7 @@ static number transposed_element(const rg_conv *c, const void *y, const void *w,
 static number weights_element(const rg_conv *c, const void *x, const void *y, int64_t s, int64_t i,
                               int64_t j, int64_t ch, int64_t k) {
   int64_t depth = c->channels / c->groups, group = k / (c->filters / c->groups);
-  bool beside = c->groups == 1 && c->channels < RG_CONV_FEW_CHANNELS;
+  bool beside = c->groups == 1 && c->channels <= RG_CONV_FEW_CHANNELS;
   number sum = {.dd = {0, 0}};
   for (int64_t n = 0; n < c->images; n++)
     for (int64_t oh = 0; oh < c->out_height; oh++)
