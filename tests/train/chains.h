@@ -130,6 +130,14 @@ end:
   return status;
 }
 
+/* The same where it must succeed. */
+static inline rung_network *chain_network(rung_context *ctx, const chain_plan *p) {
+  rung_network *n;
+  assert_ok(ctx, chain_make(ctx, p, &n));
+  if (!n) abort(); /* for analysers: it is there */
+  return n;
+}
+
 /* Numbers of an arithmetic, as random as the seed. */
 static inline void chain_fill(rung_dtype dtype, void *out, int64_t count, uint64_t seed) {
   for (int64_t i = 0; i < count; i++)

@@ -45,7 +45,7 @@ static rg_pass_batch batch_of(const data *d) {
 
 static chain_plan plan_of(const rg_block_kind *kind, rung_dtype dtype) {
   return (chain_plan){.kind = kind,
-                      .features = kind == &chain_residual_kind ? FEATURES : FEATURES,
+                      .features = FEATURES,
                       .width = kind == &chain_residual_kind ? FEATURES : WIDTH,
                       .layers = 6,
                       .outputs = OUTPUTS,
@@ -63,7 +63,7 @@ static void check_gradient(rung_context *ctx, const chain_plan *plan, rung_loss 
   data d = make_data(ctx, RUNG_DD, loss);
   rg_pass_options options = options_of(RUNG_STORE, loss);
   rg_pass_batch batch = batch_of(&d);
-  assert_ok(ctx, chain_make(ctx, plan, &n));
+  n = chain_network(ctx, plan);
   assert_ok(ctx, rg_pass_create(n, ctx, &options, &pass));
   assert_ok(ctx, rg_pass_run(pass, &batch, &result));
   rung_dd *theta = n->theta, product = {0, 0};
@@ -118,7 +118,7 @@ static void scores_are_those_of_inference(void **state) {
     rg_pass_options options = options_of(RUNG_STORE, RUNG_CROSS_ENTROPY);
     rg_pass_batch batch = batch_of(&d);
     double y[BATCH * OUTPUTS], one[OUTPUTS];
-    assert_ok(ctx, chain_make(ctx, &plan, &n));
+    n = chain_network(ctx, &plan);
     assert_ok(ctx, rg_pass_create(n, ctx, &options, &pass));
     assert_ok(ctx, rg_pass_run(pass, &batch, &result));
     assert_ok(ctx, rung_network_apply(n, ctx, BATCH, d.x, y));
@@ -157,7 +157,7 @@ static outcome run_with(rung_context *ctx, const chain_plan *plan, const rg_pass
   rg_pass_result result;
   data d = make_data(ctx, plan->dtype, options->loss);
   rg_pass_batch batch = batch_of(&d);
-  assert_ok(ctx, chain_make(ctx, plan, &n));
+  n = chain_network(ctx, plan);
   size_t before = rung_memory_now(ctx), bytes = (size_t)n->parameters * rung_dtype_size(n->dtype);
   o.status = rg_pass_create(n, ctx, options, &pass);
   if (o.status == RUNG_OK) {
@@ -186,7 +186,7 @@ static outcome run_with(rung_context *ctx, const chain_plan *plan, const rg_pass
 
 static int64_t parameters_of(rung_context *ctx, const chain_plan *plan, int64_t *statistics) {
   rung_network *n;
-  assert_ok(ctx, chain_make(ctx, plan, &n));
+  n = chain_network(ctx, plan);
   int64_t count = n->parameters;
   *statistics = n->statistics;
   rung_network_destroy(n);
@@ -350,7 +350,7 @@ static void what_cannot_be_is_refused(void **state) {
   rg_pass_result result;
   chain_plan plan = plan_of(&chain_verlet_kind, RUNG_F32);
   rg_pass_options options = options_of(RUNG_REVERSE_EXACT, RUNG_CROSS_ENTROPY);
-  assert_ok(ctx, chain_make(ctx, &plan, &n));
+  n = chain_network(ctx, &plan);
   assert_error(ctx, rg_pass_create(n, ctx, &options, &pass), RUNG_E_ARGUMENT, "model.state: fixed");
   options.activations = RUNG_STORE;
   options.batch = 0;
@@ -367,7 +367,7 @@ static void what_cannot_be_is_refused(void **state) {
   rung_network_destroy(n);
   plan = plan_of(&chain_residual_kind, RUNG_F32);
   options.activations = RUNG_REVERSE;
-  assert_ok(ctx, chain_make(ctx, &plan, &n));
+  n = chain_network(ctx, &plan);
   assert_error(ctx, rg_pass_create(n, ctx, &options, &pass), RUNG_E_ARGUMENT,
                "no reversible stage");
   rung_network_destroy(n);
@@ -416,7 +416,7 @@ static void products_are_those_of_the_jacobian(void **state) {
     rg_pass_result result;
     data d = make_data(ctx, RUNG_F64, RUNG_SQUARED);
     rg_pass_batch batch = batch_of(&d);
-    assert_ok(ctx, chain_make(ctx, &plan, &n));
+    n = chain_network(ctx, &plan);
     assert_ok(ctx, rg_pass_create(n, ctx, &options, &pass));
     size_t parameters = (size_t)n->parameters, scores = BATCH * OUTPUTS;
     double *v = rg_alloc(ctx, parameters, sizeof *v), *u = rg_alloc(ctx, scores, sizeof *u);
@@ -471,7 +471,7 @@ static void norms_of_layers_are_seen(void **state) {
     rg_pass_result result;
     data d = make_data(ctx, RUNG_F32, RUNG_SQUARED);
     rg_pass_batch batch = batch_of(&d);
-    assert_ok(ctx, chain_make(ctx, &plan, &n));
+    n = chain_network(ctx, &plan);
     assert_ok(ctx, rg_pass_create(n, ctx, &options, &pass));
     assert_ok(ctx, rg_pass_run(pass, &batch, &result));
     const rg_pass_seen *seen = rg_pass_observed(pass);
@@ -511,7 +511,7 @@ static void drift_past_the_bound_is_an_error(void **state) {
   assert_non_null(strstr(rung_error(ctx), "stage1"));
   assert_non_null(strstr(rung_error(ctx), "reverse-exact"));
   rung_network *n;
-  assert_ok(ctx, chain_make(ctx, &plan, &n));
+  n = chain_network(ctx, &plan);
   assert_memory_equal(o.running, n->running, (size_t)statistics * sizeof(float));
   rung_network_destroy(n);
   free_outcome(ctx, &o);
@@ -529,7 +529,7 @@ static void dropout_is_keyed_by_step(void **state) {
   rg_pass_result result;
   double loss[3], y[BATCH * OUTPUTS];
   data d = make_data(ctx, RUNG_F64, RUNG_SQUARED);
-  assert_ok(ctx, chain_make(ctx, &plan, &n));
+  n = chain_network(ctx, &plan);
   assert_ok(ctx, rg_pass_create(n, ctx, &options, &pass));
   for (int i = 0; i < 3; i++) {
     rg_pass_batch batch = batch_of(&d);
@@ -580,7 +580,7 @@ static void reversal_takes_the_memory_of_few_layers(void **state) {
   for (int i = 0; i < 2; i++) {
     rung_network *n;
     plan.layers = i ? 1024 : 16;
-    assert_ok(ctx, chain_make(ctx, &plan, &n));
+    n = chain_network(ctx, &plan);
     assert_ok(ctx, rg_pass_choose(n, ctx, &options, i ? &deep : &shallow, NULL));
     rung_network_destroy(n);
   }
