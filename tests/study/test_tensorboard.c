@@ -114,7 +114,7 @@ static void add_line(rg_text *out, const char *line) {
 
 static void epochs_become_scalars(void **state) {
   rg_text text;
-  scalar found[20];
+  scalar found[20] = {0};
   rg_text_init(&text, *state);
   rg_tensorboard_begin(&text, 1.75e9);
   add_line(&text, "{\"event\":\"start\",\"time\":1}");
