@@ -311,12 +311,15 @@ rung_status rg_network_declare_settings(rung_context *ctx, const rung_network_se
   if (settings->stages < 0 || settings->stages > RUNG_MOST_STAGES)
     return rg_fail(ctx, RUNG_E_ARGUMENT, "stages: expected 0 to %d, found %d", RUNG_MOST_STAGES,
                    settings->stages);
-  const rg_architecture *architecture = rg_architecture_find(ctx, settings->architecture);
+  rung_network_settings own = *settings, defaults = rung_network_settings_default();
+  if (!own.architecture) own.architecture = defaults.architecture;
+  if (!own.block) own.block = defaults.block;
+  const rg_architecture *architecture = rg_architecture_find(ctx, own.architecture);
   if (!architecture) return RUNG_E_ARGUMENT;
   rg_blocks blocks = {.ctx = ctx};
-  rung_status status = architecture->build(ctx, settings, sample, outputs, &blocks);
+  rung_status status = architecture->build(ctx, &own, sample, outputs, &blocks);
   if (status == RUNG_OK)
-    status = rg_network_declare(ctx, settings, &blocks, sample, outputs, dtype, out);
+    status = rg_network_declare(ctx, &own, &blocks, sample, outputs, dtype, out);
   rg_free(ctx, blocks.list);
   return status;
 }
