@@ -4,7 +4,7 @@
 
 static const char *const usage[] = {
     "MODEL [--json]",
-    "NETWORK [--plan N] [--json]",
+    "NETWORK [--plan N] [--stability DATA] [--json]",
     NULL,
 };
 
@@ -20,6 +20,11 @@ static const cli_option options[] = {
     {"plan", 0, false, CLI_WHOLE, "N", NULL,
      "network: the memory of training steps of N samples, for each way to keep activations", NULL,
      NULL},
+    {"stability", 0, false, CLI_FILE, "DATA", NULL,
+     "network: how stable its layers are as steps in time, at the first 8 samples of DATA: growth "
+     "and largest real part of the Jacobian's eigenvalues, the bound of the step and the step size "
+     "that would reach it, Lyapunov exponents",
+     NULL, NULL},
     CLI_OPTION_THREADS,
     CLI_OPTION_JSON,
     CLI_OPTION_END,
@@ -38,7 +43,7 @@ static int run(const cli_args *args) {
   int status = cli_open(args, &ctx);
   if (status) return status;
   status = cli_load_any(ctx, args->argument[0], &model);
-  if (!status && !model.network) status = cli_refuse(args, &model, "plan");
+  if (!status && !model.network) status = cli_refuse(args, &model, "plan stability");
   if (!status)
     status = model.network ? cli_inspect_network(args, ctx, model.network)
                            : cli_inspect_stages(ctx, model.stages, cli_given(args, "json"));

@@ -6,5 +6,7 @@
 
 int cli_inspect_stages(rung_context *ctx, const rung_model *model, bool json);
 int cli_inspect_network(const cli_args *args, rung_context *ctx, rung_network *network);
+/* --stability DATA. As entries of the JSON object, or as text. */
+int cli_inspect_stability(const cli_args *args, rung_context *ctx, rung_network *network);
 
 #endif

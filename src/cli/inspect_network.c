@@ -186,6 +186,7 @@ int cli_inspect_network(const cli_args *args, rung_context *ctx, rung_network *n
   tell_classes(network, json);
   int status = tell_tensors(network, ctx, json);
   if (!status && plan) tell_plan(network, ctx, batch, json);
+  if (!status && cli_given(args, "stability")) status = cli_inspect_stability(args, ctx, network);
   if (json && !status) puts("}");
   return status;
 }

@@ -27,7 +27,7 @@ promised() {
   predict) echo output digits derivative all skip-bad threads help ;;
   eval) echo function domain target labels top noise corrupt skip-bad seed threads json help ;;
   extend) echo function domain output replace drop help ;;
-  inspect) echo plan threads json help ;;
+  inspect) echo plan stability threads json help ;;
   export) echo format output derivatives name help ;;
   report) echo help ;;
   esac
