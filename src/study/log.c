@@ -58,7 +58,7 @@ static rung_status take_line(rung_context *ctx, rg_run_log *log, const char *lin
   if (rg_json_is(kind, "prediction")) return keep(ctx, &log->prediction, event);
   if (rg_json_is(kind, "plan")) return append(ctx, &log->plan, event);
   if (rg_json_is(kind, "epoch")) return append(ctx, &log->epoch, event);
-  if (rg_json_is(kind, "layers")) return append(ctx, &log->layers, event);
+  if (rg_json_is(kind, "stability")) return append(ctx, &log->stability, event);
   if (rg_json_is(kind, "restored")) return append(ctx, &log->restored, event);
   if (rg_json_is(kind, "score")) return append(ctx, &log->score, event);
   return RUNG_OK;
@@ -101,7 +101,7 @@ void rg_run_log_free(rung_context *ctx, rg_run_log *log) {
   rg_free(ctx, log->prediction.item);
   rg_free(ctx, log->plan.item);
   rg_free(ctx, log->epoch.item);
-  rg_free(ctx, log->layers.item);
+  rg_free(ctx, log->stability.item);
   rg_free(ctx, log->restored.item);
   rg_free(ctx, log->score.item);
   rg_free(ctx, log->text);

@@ -11,13 +11,13 @@ typedef struct rg_events {
 } rg_events;
 
 typedef struct rg_run_log {
-  char *text;                                     /* the file, which the spans below point into */
-  rg_json start, result;                          /* no value where the log has none */
-  rg_events stage;                                /* by "stage", sorted */
-  rg_events residual;                             /* by "stage" and "input" */
-  rg_events spectrum;                             /* by "stage" */
-  rg_events prediction;                           /* by "output" */
-  rg_events plan, epoch, layers, restored, score; /* of trainings, as they come */
+  char *text;            /* the file, which the spans below point into */
+  rg_json start, result; /* no value where the log has none */
+  rg_events stage;       /* by "stage", sorted */
+  rg_events residual;    /* by "stage" and "input" */
+  rg_events spectrum;    /* by "stage" */
+  rg_events prediction;  /* by "output" */
+  rg_events plan, epoch, stability, restored, score; /* of trainings, as they come */
   int64_t unreadable; /* lines that are not a JSON object: cut short by a killed run */
 } rg_run_log;
 

@@ -234,13 +234,13 @@ static void add_curves(rg_report *r) {
 }
 
 static void add_layers(rg_report *r) {
-  static const char *const keys[] = {"growth", "bound", "rate", "state", "gradient"};
-  int count = r->log.layers.count;
+  static const char *const keys[] = {"growth", "bound", "rate", "states", "gradients"};
+  int count = r->log.stability.count;
   int shown = count < MOST_LAYER_EVENTS ? count : MOST_LAYER_EVENTS;
   rg_text_add(&r->page, ",\n\"layers\":[");
   for (int k = 0; k < shown; k++) {
     int at = shown > 1 ? (int)((int64_t)k * (count - 1) / (shown - 1)) : count - 1;
-    rg_json event = r->log.layers.item[at];
+    rg_json event = r->log.stability.item[at];
     rg_text_add(&r->page, k ? ",\n{\"epoch\":" : "\n{\"epoch\":");
     rg_text_json_number(&r->page, rg_report_number(event, "epoch"));
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
@@ -288,7 +288,7 @@ static rung_status judge(rg_report *r, rg_judgement *out) {
   if (status == RUNG_OK || status == RUNG_E_MEMORY) return status;
   rg_text_printf(&r->remark, "The kept network could not be judged anew: %s.", rung_error(r->ctx));
   rung_clear_error(r->ctx);
-  return RUNG_OK;
+  return r->remark.failed ? rg_fail_memory(r->ctx, 0) : RUNG_OK;
 }
 
 rung_status rg_report_training(rg_report *r) {

@@ -83,6 +83,9 @@ typedef struct rg_job {
   double saved;         /* when the state was saved last */
   rung_train_result result;
 
+  /* Seconds of this epoch in this session: waiting for samples, in steps, in validation. */
+  double data_seconds, step_seconds, validation_seconds;
+
   rung_train_progress_fn progress;
   void *user;
   double steps_here;  /* steps of this session */

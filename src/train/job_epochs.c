@@ -132,8 +132,12 @@ static rung_status step(rg_job *j) {
   rung_batch batch;
   double loss;
   rg_standing *s = &j->standing;
+  double begun = rg_seconds();
   RG_TRY(rung_batches_next(j->batches, &batch));
+  double got = rg_seconds();
   RG_TRY(rung_trainer_step(j->trainer, batch.x, batch.y, batch.weight, &loss));
+  j->data_seconds += got - begun;
+  j->step_seconds += rg_seconds() - got;
   rg_job_count_right(j, rung_trainer_scores(j->trainer), &batch, &s->right, &s->counted);
   bool reversed = rg_pass_get_plan(j->trainer->pass)->activations == RUNG_REVERSE;
   if (reversed && j->trainer->seen.drift > s->drift) s->drift = j->trainer->seen.drift;
@@ -205,9 +209,12 @@ static bool count_epoch(rg_job *j, const rung_epoch *e) {
 static rung_status end_epoch(rg_job *j) {
   rung_epoch e = sum_up(j);
   if (j->check) rg_job_tell(j, "validating", NULL, NULL);
+  double begun = rg_seconds();
   RG_TRY(validate(j, &e));
+  j->validation_seconds = rg_seconds() - begun;
   if (count_epoch(j, &e)) keep_best(j);
   rg_job_event_epoch(j, &e);
+  j->data_seconds = j->step_seconds = 0;
   RG_TRY(rg_job_stability(j));
   if (j->watch.row == 0) rg_snapshot_take(j, &j->good);
   if (rg_seconds() - j->saved >= rg_job_save_seconds) RG_TRY(keep(j));

@@ -46,11 +46,20 @@ static double wall_time(void) {
   return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-static void end(rg_job *j) {
+static void end_parted(rg_job *j, bool parted) {
   rg_text *out = &j->events;
   add_real(out, "seconds", seconds_of_all(j));
+  if (parted) {
+    add_real(out, "data_seconds", j->data_seconds);
+    add_real(out, "step_seconds", j->step_seconds);
+    add_real(out, "validation_seconds", j->validation_seconds);
+  }
   add_whole(out, "peak_bytes", (int64_t)rg_job_peak(j));
   rg_text_printf(out, ",\"time\":%.3f}\n", wall_time());
+}
+
+static void end(rg_job *j) {
+  end_parted(j, false);
 }
 
 /* ---- events ---- */
@@ -103,7 +112,7 @@ void rg_job_event_epoch(rg_job *j, const rung_epoch *e) {
   add_real(out, "gradient_norm", j->trainer->gradient_norm);
   add_real(out, "drift", e->drift);
   add_whole(out, "best_epoch", (int64_t)j->standing.best_epoch);
-  end(j);
+  end_parted(j, true);
 }
 
 void rg_job_event_restored(rg_job *j, const char *why) {

@@ -70,7 +70,7 @@
   function drawStability() {
     overDepth('growth', ['growth', 'bound'], ['growth max |\u03bc|', 'bound'], 'growth, bound', {});
     overDepth('real', ['rate'], ['max Re \u03bb'], 'max Re \u03bb', {});
-    overDepth('state', ['state', 'gradient'], ['state (RMS)', 'gradient (RMS)'], 'root mean square', { logscale: true });
+    overDepth('state', ['states', 'gradients'], ['state (RMS)', 'gradient (RMS)'], 'root mean square', { logscale: true });
   }
 
   /* ---- memory and time ---- */
