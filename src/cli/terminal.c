@@ -8,7 +8,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define BAR_CELLS 24
+#define BAR_CELLS 12     /* the rest of 80 columns is for words */
 #define BAR_INTERVAL 0.1 /* seconds between two drawings */
 #define BAR_ROOM 256
 

@@ -39,9 +39,9 @@ static void draw_bar(view *v, const rung_train_progress *p) {
            (long long)p->epoch, (long long)p->epochs, p->doing);
   tail[0] = 0;
 #define ADD(...) used += (size_t)snprintf(tail + used, sizeof tail - used, __VA_ARGS__)
-  if (!isnan(p->loss)) ADD("loss %.4g  ", p->loss);
-  if (!isnan(p->accuracy)) ADD("accuracy %.2f%%  ", 100 * p->accuracy);
-  if (p->rate > 0) ADD("%.*f samples/s  ", p->rate < 10 ? 1 : 0, p->rate);
+  if (!isnan(p->loss)) ADD("loss %.4g, ", p->loss);
+  if (!isnan(p->accuracy)) ADD("accuracy %.1f%%, ", 100 * p->accuracy);
+  if (p->rate > 0) ADD("%.*f/s, ", p->rate < 10 ? 1 : 0, p->rate);
   if (p->left >= 0) {
     time_text(left, sizeof left, p->left);
     ADD("%s left", left);

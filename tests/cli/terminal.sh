@@ -3,6 +3,7 @@
 set -eu
 rung=$1
 folder=$2
+digits=$(cd "$(dirname "$0")/../../examples/data" && pwd)/digits.csv.gz
 rm -rf "$folder"
 mkdir -p "$folder"
 cd "$folder"
@@ -46,4 +47,36 @@ else
 fi
 "$rung" inspect stopped >/dev/null || fail "no model after Ctrl-C"
 test -s stopped/report.html || fail "no report after Ctrl-C"
+# Training: a bar with loss and rate; Ctrl-C saves, and the run that goes on ends in the same bytes.
+cat >digits.yaml <<END
+data: {train: $digits, target: 64, header: no, limit: 600}
+model: {architecture: dense, block: hamiltonian, width: 128, layers: 12}
+training: {epochs: 12, batch: 16, activations: reverse}
+END
+"$rung" train digits.yaml -o whole >whole.out 2>whole.err || fail "training failed: $(cat whole.err)"
+if grep -q "[$escape$return]" whole.out whole.err; then fail "control characters without a terminal"; fi
+"$rung" train digits.yaml -o parts >parts.out 2>parts.err &
+pid=$!
+for i in $(seq 600); do
+  if grep -qs '^ *1 ' parts.out || ! kill -0 "$pid" 2>/dev/null; then break; fi
+  sleep 0.05
+done
+kill -INT "$pid" 2>/dev/null || true
+status=0
+wait "$pid" || status=$?
+if [ "$status" = 130 ]; then
+  grep -q '^rung train: interrupted; to go on: rung train --resume parts' parts.err ||
+    fail "Ctrl-C does not say how to go on: $(cat parts.err)"
+  "$rung" train --resume parts >resumed.out || fail "the run cannot be resumed"
+else
+  [ "$status" = 0 ] || fail "status $status: $(cat parts.err)"
+fi
+cmp whole/model.safetensors parts/model.safetensors || fail "a resumed run ends in other bytes"
+cmp whole/last.safetensors parts/last.safetensors || fail "a resumed run ends in other bytes"
+if command -v script >/dev/null; then
+  TERM=xterm script -qec "'$rung' train digits.yaml --set training.epochs=5 -o bar" /dev/null \
+    </dev/null >bar.out
+  grep -q "epoch [1-5]/5 \[.*\] .*loss .*, accuracy .*, .*/s, .* left" bar.out || fail "no bar while a network is trained"
+fi
+
 echo "terminal and Ctrl-C are well"
