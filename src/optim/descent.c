@@ -1,8 +1,7 @@
 /* Descents run over the parameters, block by block.
  *
  * Parameters that decay and those that do not are two ranges, each cut into blocks of BLOCK and a
- * rest; one program serves each length. A block's results are made in scratch memory and then
- * copied over, all of it in cache. */
+ * rest; one program serves each length and updates in place. */
 #include "optim/descent.h"
 
 #include <string.h>
@@ -68,8 +67,15 @@ static rung_status build(rg_stepper *s, rung_graph *g, int64_t length, rung_prog
   for (int i = 0; i < count; i++) in[i] = rung_input(g, "array", 1, &length);
   for (int i = 0; i < RG_DESCENT_SCALARS; i++) in[count + i] = rung_input(g, "scalar", 0, NULL);
   d->update(g, &s->training, in[0], in[1], in + 2, in + count, &next[0], &next[1]);
+  int share[1 + RG_MOST_DESCENT_STATES][2] = {{0, 0}}; /* theta, then states: updated in place */
+  for (int i = 0; i < d->states; i++) {
+    share[1 + i][0] = 1 + i;
+    share[1 + i][1] = 2 + i;
+  }
   rung_compile_options options = rung_compile_options_default();
   options.dtype = s->dtype;
+  options.shared = 1 + d->states;
+  options.share = (const int(*)[2])share;
   return rung_compile(g, &options, count + RG_DESCENT_SCALARS, in, 1 + d->states, next, out);
 }
 
@@ -115,11 +121,8 @@ static rung_status take_memory(rg_stepper *s) {
   }
   s->slots = s->parameters < WORTH_THREADS ? 1 : rung_threads(s->ctx);
   if (s->slots > s->pieces) s->slots = (int)s->pieces;
-  int64_t longest = s->parameters < BLOCK ? s->parameters : BLOCK;
   s->workspace_bytes = aligned(s->workspace_bytes);
-  s->scratch_bytes =
-      s->workspace_bytes + (size_t)(1 + s->descent->states) * aligned((size_t)longest * size);
-  s->scratch = rg_alloc(s->ctx, (size_t)s->slots, s->scratch_bytes);
+  s->scratch = rg_alloc(s->ctx, (size_t)s->slots, s->workspace_bytes);
   return s->scratch ? RUNG_OK : RUNG_E_MEMORY;
 }
 
@@ -204,23 +207,16 @@ static void run_block(void *arg, int64_t piece, int slot) {
   int p = 0, states = s->descent->states, count = 2 + states;
   while (p + 1 < s->parts && s->part[p + 1].first_piece <= piece) p++;
   const rg_stepper_part *part = &s->part[p];
-  size_t size = rung_dtype_size(s->dtype), bytes = (size_t)part->length * size;
+  size_t size = rung_dtype_size(s->dtype);
   size_t from = (size_t)(part->begin + (piece - part->first_piece) * part->length) * size;
-  char *workspace = s->scratch + (size_t)slot * s->scratch_bytes;
+  char *workspace = s->scratch + (size_t)slot * s->workspace_bytes;
   const void *in[MOST_ARRAYS] = {w->theta + from, w->gradient + from};
-  void *out[1 + RG_MOST_DESCENT_STATES];
-  for (int i = 0; i < states; i++) in[2 + i] = (char *)s->state[i] + from;
+  void *out[1 + RG_MOST_DESCENT_STATES] = {w->theta + from};
+  for (int i = 0; i < states; i++) in[2 + i] = out[1 + i] = (char *)s->state[i] + from;
   for (int i = 0; i < RG_DESCENT_SCALARS; i++)
     in[count + i] = scalar_at(part->decays ? &w->decay : &w->still, s->dtype, i);
-  for (int i = 0; i <= states; i++)
-    out[i] = workspace + s->workspace_bytes + (size_t)i * aligned(bytes);
   rung_status status = rung_program_run(part->program, s->ctx, workspace, in, out);
-  if (status != RUNG_OK) {
-    *w->status = status;
-    return;
-  }
-  memcpy(w->theta + from, out[0], bytes);
-  for (int i = 0; i < states; i++) memcpy((char *)s->state[i] + from, out[1 + i], bytes);
+  if (status != RUNG_OK) *w->status = status;
 }
 
 rung_status rg_stepper_step(rg_stepper *s, double rate, double scale, void *theta,

@@ -63,7 +63,7 @@ typedef struct rg_stepper {
   int parts, slots;
   int64_t pieces;
   char *scratch;
-  size_t workspace_bytes, scratch_bytes; /* of a slot, of which the first are the workspace */
+  size_t workspace_bytes; /* of a slot of the scratch memory */
 } rg_stepper;
 
 /* `decaying`: how many of the first parameters weight decay applies to. */
