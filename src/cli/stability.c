@@ -98,7 +98,7 @@ static int with_samples(job *j, const rung_dataset *set) {
   double *mean, *scale;
   int64_t channels;
   rung_batches *batches = NULL;
-  rung_batch batch;
+  rung_batch batch = {0};
   rung_batch_options how = rung_batch_options_default();
   rung_network_normalisation(j->network, &mean, &scale, &channels);
   double *divisor = calloc((size_t)channels, sizeof *divisor);
