@@ -1,0 +1,253 @@
+/* The problems in the plane: all points in one batch, L-BFGS, weights smooth in time, and shallow
+ * networks whose layers are doubled. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "stable.h"
+
+#define PI 3.14159265358979323846
+
+enum { MOST_POINTS = 2000, MOST_LEVELS = 6, MOST_CLASSES = 5, MOST_SEEDS = 16 };
+
+typedef struct points {
+  int count;
+  double x[2 * MOST_POINTS], label[MOST_POINTS];
+} points;
+
+typedef struct problem {
+  int classes;
+  points train, other;
+} problem;
+
+static void add_point(points *p, double x, double y, int label) {
+  p->x[2 * p->count] = x;
+  p->x[2 * p->count + 1] = y;
+  p->label[p->count++] = label;
+}
+
+/* ---- problems ---- */
+
+/* Two turns, radius 0 to 1 and 0.2 to 1.2; of each spiral every second point is trained on. */
+static void make_swiss(problem *p) {
+  enum { EACH = 513 };
+  p->classes = 2;
+  for (int c = 0; c < 2; c++)
+    for (int i = 0; i < EACH; i++) {
+      double t = (double)i / (EACH - 1), angle = 4 * PI * t, r = t + 0.2 * c;
+      add_point((i + c) % 2 ? &p->other : &p->train, r * cos(angle), r * sin(angle), c);
+    }
+}
+
+/* 1,000 points a class to train on and 1,000 more: radius 0 to 1 and 1 to 2, y scaled by 0.4. */
+static void make_ellipses(problem *p) {
+  p->classes = 2;
+  for (int c = 0; c < 2; c++)
+    for (int i = 0; i < MOST_POINTS; i++) {
+      double r = c + rg_uniform(1, 10 + (uint64_t)c, 2 * (uint64_t)i);
+      double angle = 2 * PI * rg_uniform(1, 10 + (uint64_t)c, 2 * (uint64_t)i + 1);
+      add_point(i % 2 ? &p->other : &p->train, r * cos(angle), 0.4 * r * sin(angle), c);
+    }
+}
+
+static double peaks_at(double x, double y) {
+  return 3 * (1 - x) * (1 - x) * exp(-x * x - (y + 1) * (y + 1)) -
+         10 * (x / 5 - x * x * x - y * y * y * y * y) * exp(-x * x - y * y) -
+         exp(-(x + 1) * (x + 1) - y * y) / 3;
+}
+
+/* 1,000 points of [-3, 3]^2 to train on and 1,000 more; classes are fifths of the range. */
+static void make_peaks(problem *p) {
+  const double low = -6.5511, high = 8.1062;
+  p->classes = 5;
+  for (int i = 0; i < MOST_POINTS; i++) {
+    double x = 6 * rg_uniform(1, 20, 2 * (uint64_t)i) - 3;
+    double y = 6 * rg_uniform(1, 20, 2 * (uint64_t)i + 1) - 3;
+    double share = (peaks_at(x, y) - low) / (high - low);
+    add_point(i % 2 ? &p->other : &p->train, x, y, (int)fmin(4, fmax(0, 5 * share)));
+  }
+}
+
+/* ---- training ---- */
+
+typedef struct plan {
+  const char *block;
+  int64_t width, layers; /* of the first level */
+  double time, smoothness, decay;
+  int levels, steps[MOST_LEVELS];
+} plan;
+
+typedef struct training {
+  rung_context *ctx;
+  rung_network *network;
+  const problem *problem;
+  const plan *plan;
+} training;
+
+static double accuracy_of(const training *t) {
+  static double score[MOST_CLASSES * MOST_POINTS];
+  const points *p = &t->problem->other;
+  int right = 0;
+  must(t->ctx, rung_network_apply(t->network, t->ctx, p->count, p->x, score));
+  for (int i = 0; i < p->count; i++)
+    right += highest(score, RUNG_F64, i, t->problem->classes) == (int)p->label[i];
+  return (double)right / p->count;
+}
+
+static void begin(training *t, int64_t layers, int seed) {
+  const rung_shape sample = {.rank = 1, .dim = {2}};
+  rung_network_settings s = rung_network_settings_default();
+  s.architecture = "dense";
+  s.block = t->plan->block;
+  s.stages = 1;
+  s.channels[0] = t->plan->width;
+  s.layers[0] = layers;
+  s.time = t->plan->time;
+  must(t->ctx, rung_network_create(t->ctx, &s, &sample, t->problem->classes, RUNG_F64,
+                                   (uint64_t)seed, &t->network));
+}
+
+/* Twice the layers. */
+static void deepen(training *t) {
+  rung_network *twice;
+  must(t->ctx, rung_network_prolong(t->network, t->ctx, &twice));
+  rung_network_destroy(t->network);
+  t->network = twice;
+}
+
+/* At most so many steps; fewer where every tenth finds that accuracy. @return the accuracy, or -1
+ * where nobody looked */
+static double descend(training *t, int steps, double enough) {
+  rung_training settings = rung_training_default();
+  rung_trainer *trainer;
+  double accuracy = -1;
+  settings.optimiser = "lbfgs";
+  settings.smoothness = t->plan->smoothness;
+  settings.weight_decay = t->plan->decay;
+  settings.batch = t->problem->train.count;
+  must(t->ctx, rung_trainer_create(t->network, t->ctx, &settings, steps, 1, &trainer));
+  for (int i = 1; i <= steps && accuracy < enough; i++) {
+    must(t->ctx,
+         rung_trainer_step(trainer, t->problem->train.x, t->problem->train.label, NULL, NULL));
+    if (enough <= 1 && i % 10 == 0) accuracy = accuracy_of(t);
+  }
+  rung_trainer_destroy(trainer);
+  return accuracy;
+}
+
+/* ---- what is reached ---- */
+
+static void show_plan(const plan *p) {
+  printf("  %s, width %lld, T = %g, smoothness %g, weight decay %g, L-BFGS, layers x steps:",
+         p->block, (long long)p->width, p->time, p->smoothness, p->decay);
+  for (int i = 0; i < p->levels; i++) printf(" %lldx%d", (long long)(p->layers << i), p->steps[i]);
+  printf("\n");
+}
+
+static void run_plan(const problem *of, const plan *p, double figure, double stretch) {
+  int seeds = setting("SEEDS", 5), reached = 0;
+  training t = {.ctx = context_of(1), .problem = of, .plan = p};
+  show_plan(p);
+  for (int seed = 1; seed <= seeds; seed++) {
+    double mean, largest, start = cpu_seconds();
+    begin(&t, p->layers, seed);
+    for (int level = 0; level < p->levels; level++) {
+      if (level > 0) deepen(&t);
+      descend(&t, p->steps[level], 2);
+    }
+    double took = cpu_seconds() - start, accuracy = accuracy_of(&t);
+    must(t.ctx, rung_stability_stretch(t.network, t.ctx, of->other.count, of->other.x, 1, &mean,
+                                       &largest));
+    reached += accuracy >= figure && mean < stretch;
+    printf("    seed %d: accuracy %.4f (to reach: %.4f), stretch %.1f", seed, accuracy, figure,
+           mean);
+    if (isfinite(stretch)) printf(" (below: %.0f)", stretch);
+    printf(", largest %.0f; %.1f s\n", largest, took);
+    fflush(stdout);
+    rung_network_destroy(t.network);
+  }
+  printf("    reached by %d of %d seeds\n", reached, seeds);
+  rung_context_destroy(t.ctx);
+}
+
+void run_swiss(void) {
+  static problem p;
+  const plan plans[] = {
+      {"antisymmetric", 4, 32, 20, 1e-2, 0, 6, {3000, 600, 300, 200, 100, 100}},
+      {"hamiltonian", 4, 32, 20, 1e-2, 0, 6, {3000, 600, 300, 200, 100, 100}},
+  };
+  make_swiss(&p);
+  for (int i = 0; i < 2; i++) run_plan(&p, &plans[i], 1, 18);
+}
+
+void run_ellipses(void) {
+  static problem p;
+  const plan plans[] = {
+      {"antisymmetric", 4, 16, 10, 1e-3, 1e-5, 2, {600, 300}},
+      {"hamiltonian", 4, 16, 10, 1e-3, 1e-6, 2, {600, 300}},
+  };
+  make_ellipses(&p);
+  for (int i = 0; i < 2; i++) run_plan(&p, &plans[i], 0.995, INFINITY);
+}
+
+void run_peaks(void) {
+  static problem p;
+  const plan plans[] = {{"antisymmetric", 16, 8, 8, 1e-3, 3e-3, 2, {400, 200}}};
+  make_peaks(&p);
+  run_plan(&p, &plans[0], 0.97, INFINITY);
+}
+
+/* ---- levels against full depth ---- */
+
+static int by_size(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+/* Seconds till that accuracy is reached at full depth, by levels or from the start. */
+static double seconds_to(training *t, int levels, int seed, double enough, double *accuracy) {
+  const plan *p = t->plan;
+  int skipped = p->levels - levels;
+  double start = cpu_seconds();
+  begin(t, p->layers << skipped, seed);
+  for (int level = skipped; level < p->levels; level++) {
+    if (level > skipped) deepen(t);
+    *accuracy = descend(t, p->steps[level], enough);
+  }
+  rung_network_destroy(t->network);
+  return cpu_seconds() - start;
+}
+
+static void compare_levels(const problem *of, const plan *p, double enough) {
+  int seeds = setting("SEEDS", 5);
+  double saved[MOST_SEEDS];
+  if (seeds > MOST_SEEDS) seeds = MOST_SEEDS;
+  training t = {.ctx = context_of(1), .problem = of, .plan = p};
+  show_plan(p);
+  printf("    each level, and the full depth, ends once %.4f is reached\n", enough);
+  for (int seed = 1; seed <= seeds; seed++) {
+    double reached[2];
+    double by_levels = seconds_to(&t, p->levels, seed, enough, &reached[0]);
+    double full = seconds_to(&t, 1, seed, enough, &reached[1]);
+    saved[seed - 1] = 1 - by_levels / full;
+    printf("    seed %d: by levels %.4f in %.1f s, at full depth %.4f in %.1f s: %.0f%% saved\n",
+           seed, reached[0], by_levels, reached[1], full, 100 * saved[seed - 1]);
+    fflush(stdout);
+  }
+  qsort(saved, (size_t)seeds, sizeof *saved, by_size);
+  printf("    median saved %.0f%% (to reach: 40%%)\n", 100 * saved[seeds / 2]);
+  rung_context_destroy(t.ctx);
+}
+
+void run_levels(void) {
+  static problem swiss, ellipses;
+  const plan rolls[] = {
+      {"antisymmetric", 4, 32, 20, 1e-2, 0, 4, {1500, 1500, 1500, 1500}},
+      {"hamiltonian", 4, 32, 20, 1e-2, 0, 4, {1500, 1500, 1500, 1500}},
+  };
+  const plan ring = {"hamiltonian", 4, 16, 10, 1e-3, 1e-6, 4, {600, 600, 600, 600}};
+  make_swiss(&swiss);
+  make_ellipses(&ellipses);
+  for (int i = 0; i < 2; i++) compare_levels(&swiss, &rolls[i], 0.995);
+  compare_levels(&ellipses, &ring, 0.995);
+}
