@@ -45,6 +45,8 @@ enum {
   MATMUL,
   CONV,
   CONV_TRANSPOSE,
+  AVERAGE_POOL,
+  MAX_POOL,
   REDUCE_SUM,
   REDUCE_MAX,
   REDUCE_MIN,
@@ -120,6 +122,32 @@ static const char *const helper_text[HELPERS] = {
         "          *out++ = sum;\n"
         "        }\n"
         "}\n",
+#define POOL(name, combine, end)                                                                   \
+  "\n/* Pooling: in [images][height][width][channels]; windows count pixels within the image. "    \
+  "*/\n"                                                                                           \
+  "static void " name "(int images, int height, int width, int channels, int out_height,\n"        \
+  "    int out_width, int window_h, int window_w, int stride_h, int stride_w, int top,\n"          \
+  "    int left, const $T *in, $T *out) {\n"                                                       \
+  "  int n, y, x, c, i, j, count;\n"                                                               \
+  "  for (n = 0; n < images; n++, in += height * width * channels)\n"                              \
+  "    for (y = 0; y < out_height; y++)\n"                                                         \
+  "      for (x = 0; x < out_width; x++)\n"                                                        \
+  "        for (c = 0; c < channels; c++) {\n"                                                     \
+  "          $T all = rg_from_double_$S(0.0);\n"                                                   \
+  "          for (i = 0, count = 0; i < window_h; i++)\n"                                          \
+  "            for (j = 0; j < window_w; j++) {\n"                                                 \
+  "              int row = y * stride_h - top + i, column = x * stride_w - left + j;\n"            \
+  "              $T a;\n"                                                                          \
+  "              if (row < 0 || row >= height || column < 0 || column >= width) continue;\n"       \
+  "              a = in[(row * width + column) * channels + c];\n"                                 \
+  "              all = count++ ? " combine "(all, a) : a;\n"                                       \
+  "            }\n"                                                                                \
+  "          *out++ = " end ";\n"                                                                  \
+  "        }\n"                                                                                    \
+  "}\n"
+    [AVERAGE_POOL] =
+        POOL("rg_average_pool2d", "rg_add_$S", "rg_div_$S(all, rg_from_double_$S((double)count))"),
+    [MAX_POOL] = POOL("rg_max_pool2d", "rg_max_$S", "all"),
 #define REDUCTION(name, combine)                                                                   \
   "\n/* [outer][length][inner] to [outer][inner]. */\n"                                            \
   "static void " name "(int outer, int length, int inner, const $T *a, $T *out) {\n"               \
@@ -131,7 +159,29 @@ static const char *const helper_text[HELPERS] = {
   "      out[i] = all;\n"                                                                          \
   "    }\n"                                                                                        \
   "}\n"
-    [REDUCE_SUM] = REDUCTION("rg_reduce_sum", "rg_add_$S"),
+    [REDUCE_SUM] = /* the order of src/op/reducer.h */
+    "\n/* Every step-th element: lanes take rows in turn and are added as a tree, as are blocks. "
+    "*/\n"
+    "static $T rg_sum_rows(const $T *a, int rows, int step, int block, int lanes) {\n"
+    "  $T lane[64];\n"
+    "  int i, left = block;\n"
+    "  if (rows > block) {\n"
+    "    while (2 * left < rows) left *= 2;\n"
+    "    return rg_add_$S(rg_sum_rows(a, left, step, block, lanes),\n"
+    "        rg_sum_rows(a + left * step, rows - left, step, block, lanes));\n"
+    "  }\n"
+    "  for (i = 0; i < lanes; i++) lane[i] = rg_from_double_$S(0.0);\n"
+    "  for (i = 0; i < rows; i++) lane[i % lanes] = rg_add_$S(lane[i % lanes], a[i * step]);\n"
+    "  for (lanes /= 2; lanes >= 1; lanes /= 2)\n"
+    "    for (i = 0; i < lanes; i++) lane[i] = rg_add_$S(lane[i], lane[i + lanes]);\n"
+    "  return lane[0];\n"
+    "}\n"
+    "\n/* [outer][length][inner] to [outer][inner]. */\n"
+    "static void rg_reduce_sum(int outer, int length, int inner, const $T *a, $T *out) {\n"
+    "  int o, i, block = inner == 1 ? 1024 : 128, lanes = inner == 1 ? 64 : 4;\n"
+    "  for (o = 0; o < outer; o++, a += length * inner)\n"
+    "    for (i = 0; i < inner; i++) *out++ = rg_sum_rows(a + i, length, inner, block, lanes);\n"
+    "}\n",
     [REDUCE_MAX] = REDUCTION("rg_reduce_max", "rg_max_$S"),
     [REDUCE_MIN] = REDUCTION("rg_reduce_min", "rg_min_$S"),
 };
@@ -523,6 +573,25 @@ static void put_conv(writer *w, rung_node node, bool turned) {
   rg_text_add(w->code, ");\n");
 }
 
+static bool is_max_pool(const writer *w, rung_node node) {
+  const rg_node *n = &w->g->node[node]; /* not operand 1 where another is the largest */
+  return is_op(w, node, "max_pool2d") && n->in[0] == n->in[1];
+}
+
+static void put_pool(writer *w, rung_node node, int helper) {
+  const rg_node *n = &w->g->node[node];
+  const int64_t *x = w->g->node[n->in[0]].shape.dim, *y = n->shape.dim, *a = n->attr.i;
+  need(w, helper);
+  rg_text_printf(w->code, "  rg_%s_pool2d(", helper == MAX_POOL ? "max" : "average");
+  const int64_t number[] = {x[0], x[1], x[2], x[3], y[1], y[2], a[0], a[1], a[2], a[3], a[4], a[5]};
+  for (size_t i = 0; i < sizeof number / sizeof number[0]; i++)
+    rg_text_printf(w->code, "%lld, ", (long long)number[i]);
+  put_array(w, n->in[0]);
+  rg_text_add(w->code, ", ");
+  put_array(w, node);
+  rg_text_add(w->code, ");\n");
+}
+
 /* Is it a transposed convolution of four axes whose weights are turned by their own op? */
 static bool is_transposed_conv(const writer *w, rung_node node) {
   return is_op(w, node, "conv2d_transpose") && w->g->node[node].shape.rank == 4 &&
@@ -572,6 +641,10 @@ static rung_status put_node(writer *w, rung_node node) {
     put_conv(w, node, false);
   else if (is_transposed_conv(w, node))
     put_conv(w, node, true);
+  else if (is_op(w, node, "average_pool2d"))
+    put_pool(w, node, AVERAGE_POOL);
+  else if (is_max_pool(w, node))
+    put_pool(w, node, MAX_POOL);
   else if (is_op(w, node, "sum"))
     put_reduce(w, node, REDUCE_SUM);
   else if (is_op(w, node, "reduce_max"))

@@ -349,6 +349,22 @@ static void conv2d_turn(rg_onnx *onnx, const item *t) {
   memcpy(t->name, t->in[0], RG_ONNX_NAME);
 }
 
+/* Windows count their pixels within the image alone, as ONNX does by default. */
+static void put_pool(rg_onnx *onnx, const item *t) {
+  const int64_t *a = t->n->attr.i, *x = t->in_shape[0].dim, *y = t->n->shape.dim;
+  int64_t bottom = behind(x[1], y[1], a[0], a[2], a[4]);
+  int64_t right = behind(x[2], y[2], a[1], a[3], a[5]);
+  attribute list[] = {{"kernel_shape", 2, {a[0], a[1]}, 0},
+                      {"strides", 2, {a[2], a[3]}, 0},
+                      {"pads", 4, {a[4], a[5], bottom > 0 ? bottom : 0, right > 0 ? right : 0}, 0},
+                      {0}};
+  const char *type = strcmp(t->n->op->name, "max_pool2d") == 0 ? "MaxPool" : "AveragePool";
+  rg_onnx_name images, result;
+  put_transpose(onnx, t->in[0], 4, channels_first, images);
+  put_operator(onnx, type, 1, (const char *const[]){images}, list, result);
+  put_transpose(onnx, result, 4, channels_last, t->name);
+}
+
 typedef struct form {
   const char *op;
   const char *type; /* the operator of the same meaning, or NULL: */
@@ -400,12 +416,20 @@ static const form forms[] = {
     {"conv2d", NULL, conv2d},
     {"conv2d_turn", NULL, conv2d_turn},
     {"conv2d_transpose", NULL, conv2d_transpose},
+    {"average_pool2d", NULL, put_pool},
+    {"max_pool2d", NULL, put_pool},
 };
+
+/* The largest as such: of one operand, not in one where another is the largest. */
+static bool is_plain_pool(const item *t) {
+  return strcmp(t->n->op->name, "max_pool2d") != 0 || t->n->in[0] == t->n->in[1];
+}
 
 static rung_status put_node(rg_onnx *onnx, const item *t) {
   for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
     if (strcmp(t->n->op->name, forms[i].op) != 0) continue;
     if (forms[i].put == pad && t->n->attr.i[2] != 1) break;
+    if (!is_plain_pool(t)) break;
     if (forms[i].put)
       forms[i].put(onnx, t);
     else
