@@ -53,10 +53,11 @@ static rung_status kernel(const rung_call *call) {
   int axis = (int)call->attr->i[0];
   rg_around out = rg_around_axis(call->out_shape, axis);
   size_t block = (size_t)out.inner * rung_dtype_size(call->dtype);
-  int64_t start = 0;
+  int64_t start = 0, begin, end;
+  rg_piece_range(call, out.outer, &begin, &end);
   for (int j = 0; j < call->operands; j++) {
     int64_t length = call->in_shape[j].dim[axis];
-    for (int64_t o = 0; o < out.outer; o++)
+    for (int64_t o = begin; o < end; o++)
       memcpy((char *)call->out + (size_t)(o * out.length + start) * block,
              (const char *)call->in[j] + (size_t)(o * length) * block, (size_t)length * block);
     start += length;
@@ -70,7 +71,8 @@ static const rung_op op = {.name = "concat",
                            .jvp = jvp,
                            .vjp = vjp,
                            .map = map,
-                           .kernel = RG_ONE_KERNEL(kernel)};
+                           .kernel = RG_ONE_KERNEL(kernel),
+                           .plan = rg_plan_by_count};
 
 rung_node rung_concat(rung_graph *g, int count, const rung_node *parts, int axis) {
   if (count < 1 || count > RUNG_MAX_OPERANDS)

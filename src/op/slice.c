@@ -46,30 +46,51 @@ static rung_node pad_vjp(rung_graph *g, rung_node node, int which, rung_node cot
                     n.attr.i[2]);
 }
 
-/* Copies between the whole array and the part of it, `into` the part or out of it. */
-static void copy_part(const rung_call *call, const rung_shape *whole, const rung_shape *part,
-                      bool into) {
+/* The op's call as lengths in bytes: rows of the whole array and of the part, the run of elements
+ * that lie together in both, how many runs there are in a row, and where and how far apart they
+ * begin in the whole. */
+typedef struct runs {
+  size_t whole, part, run, start;
+  int64_t step, count, rows;
+} runs;
+
+static runs runs_of(const rung_call *call, const rung_shape *whole, const rung_shape *part) {
   int axis = (int)call->attr->i[0];
-  int64_t start = call->attr->i[1], step = call->attr->i[2];
   rg_around w = rg_around_axis(whole, axis), p = rg_around_axis(part, axis);
-  size_t block = (size_t)w.inner * rung_dtype_size(call->dtype);
-  for (int64_t o = 0; o < w.outer; o++)
-    for (int64_t i = 0; i < p.length; i++) {
-      size_t in_whole = (size_t)(o * w.length + start + i * step) * block;
-      size_t in_part = (size_t)(o * p.length + i) * block;
-      memcpy((char *)call->out + (into ? in_part : in_whole),
-             (const char *)call->in[0] + (into ? in_whole : in_part), block);
-    }
+  size_t inner = (size_t)w.inner * rung_dtype_size(call->dtype);
+  bool together = call->attr->i[2] == 1;
+  return (runs){.whole = (size_t)w.length * inner,
+                .part = (size_t)p.length * inner,
+                .run = together ? (size_t)p.length * inner : inner,
+                .start = (size_t)call->attr->i[1] * inner,
+                .step = call->attr->i[2] * (int64_t)inner,
+                .count = together ? 1 : p.length,
+                .rows = w.outer};
 }
 
 static rung_status slice_kernel(const rung_call *call) {
-  copy_part(call, call->in_shape, call->out_shape, true);
+  runs r = runs_of(call, call->in_shape, call->out_shape);
+  int64_t begin, end;
+  rg_piece_range(call, r.rows, &begin, &end);
+  for (int64_t o = begin; o < end; o++) {
+    char *to = (char *)call->out + (size_t)o * r.part;
+    const char *from = (const char *)call->in[0] + (size_t)o * r.whole + r.start;
+    for (int64_t i = 0; i < r.count; i++) memcpy(to + (size_t)i * r.run, from + i * r.step, r.run);
+  }
   return RUNG_OK;
 }
 
 static rung_status pad_kernel(const rung_call *call) {
-  memset(call->out, 0, (size_t)call->count * rung_dtype_size(call->dtype));
-  copy_part(call, call->out_shape, call->in_shape, false);
+  runs r = runs_of(call, call->out_shape, call->in_shape);
+  int64_t begin, end;
+  rg_piece_range(call, r.rows, &begin, &end);
+  for (int64_t o = begin; o < end; o++) {
+    char *to = (char *)call->out + (size_t)o * r.whole;
+    const char *from = (const char *)call->in[0] + (size_t)o * r.part;
+    memset(to, 0, r.whole);
+    to += r.start;
+    for (int64_t i = 0; i < r.count; i++) memcpy(to + i * r.step, from + (size_t)i * r.run, r.run);
+  }
   return RUNG_OK;
 }
 
@@ -88,7 +109,8 @@ static const rung_op slice_op = {.name = "slice",
                                  .vjp = slice_vjp,
                                  .map = rg_shift_axis_map,
                                  .view = slice_view,
-                                 .kernel = RG_ONE_KERNEL(slice_kernel)};
+                                 .kernel = RG_ONE_KERNEL(slice_kernel),
+                                 .plan = rg_plan_by_count};
 
 static const rung_op pad_op = {.name = "pad",
                                .operands = 1,
@@ -96,7 +118,8 @@ static const rung_op pad_op = {.name = "pad",
                                .jvp = rg_linear_jvp,
                                .vjp = pad_vjp,
                                .map = rg_shift_axis_map,
-                               .kernel = RG_ONE_KERNEL(pad_kernel)};
+                               .kernel = RG_ONE_KERNEL(pad_kernel),
+                               .plan = rg_plan_by_count};
 
 static rung_node apply_along(rung_graph *g, const rung_op *op, rung_node a, int axis, int64_t start,
                              int64_t step, int64_t count) {
