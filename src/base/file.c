@@ -51,7 +51,7 @@ static rung_status read_all(rung_context *ctx, gzFile file, const char *path, si
     }
     used += (size_t)got;
     if (used > limit) {
-      rg_fail(ctx, RUNG_E_DATA, "%s: more than %zu bytes, the limit here", path, limit);
+      rg_fail(ctx, RUNG_E_BUDGET, "%s: more than %zu bytes, the limit here", path, limit);
       break;
     }
   }

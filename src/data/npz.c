@@ -120,7 +120,7 @@ static rung_status check_members(archive *a, int64_t *rows) {
     for (int j = 0; j < m->array.columns; j++) m->kept |= a->slot[m->first + j] >= 0;
     if (!m->kept) continue;
     if (m->entry.length > left)
-      return rg_fail(a->ctx, RUNG_E_DATA, "%s: more than %zu bytes, the limit here",
+      return rg_fail(a->ctx, RUNG_E_BUDGET, "%s: more than %zu bytes, the limit here",
                      a->source->file, a->source->options->limit);
     left -= m->entry.length;
     if (*rows == 0) *rows = m->array.rows;

@@ -32,7 +32,7 @@ rung_status rung_table_read_memory(rung_context *ctx, const char *name, const vo
   *out = NULL;
   if (!options) options = &standard;
   if (length > options->limit)
-    return rg_fail(ctx, RUNG_E_DATA, "%s: more than %zu bytes, the limit here", name,
+    return rg_fail(ctx, RUNG_E_BUDGET, "%s: more than %zu bytes, the limit here", name,
                    options->limit);
   rung_table *table = rg_calloc(ctx, 1, sizeof *table);
   if (!table) return RUNG_E_MEMORY;

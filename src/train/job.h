@@ -139,6 +139,8 @@ rung_status rg_job_test(rg_job *job, rung_network *kept);
 
 /* Measures the layers after an epoch, tells of them, and holds them stable, as the recipe says. */
 rung_status rg_job_stability(rg_job *job);
+/** The same without a word or a change: the plan counts the bytes that it takes. */
+rung_status rg_job_try_stability(rg_job *job);
 
 /* ---- job_state.c ---- */
 

@@ -4,6 +4,7 @@
  * evaluation, the copy of the last good state, the state as a resumed run reads it, and what the
  * process needs besides. The trainer plans with the rest. Where that is too little, samples stay on
  * the disk. */
+#include <math.h>
 #include <string.h>
 
 #include "train/job.h"
@@ -82,21 +83,28 @@ static rung_status make_network(rg_job *j, const rung_network *from) {
 
 /* ---- the plan ---- */
 
-/* Bytes that an evaluation of held-out samples takes for a while. */
-static rung_status measure_evaluation(rg_job *j, size_t *bytes) {
+/* An evaluation of held-out samples. */
+static rung_status evaluate(rg_job *j) {
   rung_context *ctx = j->ctx;
-  *bytes = 0;
-  if (!j->check) return RUNG_OK;
-  size_t peak = ctx->bytes_peak, now = ctx->bytes_now;
   rung_batch batch;
+  if (!j->check) return RUNG_OK;
   int64_t count = rung_batches_size(j->check);
   RG_TRY(rung_batches_seek(j->check, 0, 0));
   RG_TRY(rung_batches_next(j->check, &batch));
-  ctx->bytes_peak = now;
   void *y =
       rg_alloc(ctx, (size_t)(count * rung_network_outputs(j->network)), rung_dtype_size(j->dtype));
   rung_status status = y ? rung_network_apply(j->network, ctx, count, batch.x, y) : RUNG_E_MEMORY;
   rg_free(ctx, y);
+  return status;
+}
+
+/* Bytes that what comes between two epochs takes for a while: evaluation, a look at stability. */
+static rung_status measure_pause(rg_job *j, size_t *bytes) {
+  rung_context *ctx = j->ctx;
+  size_t peak = ctx->bytes_peak, now = ctx->bytes_now;
+  ctx->bytes_peak = now;
+  rung_status status = evaluate(j);
+  if (status == RUNG_OK) status = rg_job_try_stability(j);
   *bytes = ctx->bytes_peak - now;
   if (ctx->bytes_peak < peak) ctx->bytes_peak = peak;
   return status;
@@ -110,10 +118,10 @@ static size_t data_bytes(const rg_job *j) {
 
 /* What is there whatever the trainer's plan. */
 static rung_status measure_rest(rg_job *j, size_t *bytes) {
-  size_t evaluation, state = rg_trainer_state_bytes(j->network, &j->training);
-  RG_TRY(measure_evaluation(j, &evaluation));
+  size_t pause, state = rg_trainer_state_bytes(j->network, &j->training);
+  RG_TRY(measure_pause(j, &pause));
   /* Sums that a resumed run comes to as well: the plan may not depend on where it was cut. */
-  *bytes = data_bytes(j) + j->network_bytes + evaluation + COPIES * state + BESIDES;
+  *bytes = data_bytes(j) + j->network_bytes + pause + COPIES * state + BESIDES;
   return RUNG_OK;
 }
 
@@ -128,6 +136,11 @@ void rg_job_drop_level(rg_job *j) {
   j->best = NULL;
 }
 
+/* Rounded up to what is printed: so much will do. */
+static double megabytes(size_t bytes) {
+  return ceil((double)bytes / 1e4) / 100;
+}
+
 static rung_status fail_budget(const rg_job *j, size_t rest, size_t least) {
   size_t data = data_bytes(j);
   rung_clear_error(j->ctx);
@@ -135,7 +148,7 @@ static rung_status fail_budget(const rg_job *j, size_t rest, size_t least) {
                  "training.memory: %.2f MB are allowed, but this run takes at least %.2f MB: "
                  "samples and batches %.2f MB, a step %.2f MB, the rest (network, evaluation, "
                  "state) %.2f MB",
-                 (double)j->limit / 1e6, (double)(rest + least) / 1e6, (double)data / 1e6,
+                 (double)j->limit / 1e6, megabytes(rest + least), (double)data / 1e6,
                  (double)least / 1e6, (double)(rest - data) / 1e6);
 }
 
@@ -167,17 +180,18 @@ rung_status rg_job_make_level(rg_job *j, const rung_network *from) {
   return make_trainer(j, &missing);
 }
 
-/* The samples' bytes that would leave room, or 0: there is no way. */
+/* The samples' bytes that would leave room, or 1: as few as can be. */
 static size_t smaller(const rg_job *j, size_t missing) {
   size_t held = rung_dataset_bytes(j->set), margin = (size_t)64 << 10;
-  return held > missing + margin ? held - missing - margin : 0;
+  return held > missing + margin ? held - missing - margin : 1;
 }
 
 static rung_status try_level(rg_job *j) {
-  size_t missing, less;
+  size_t missing;
   RG_TRY(make_network(j, NULL));
   rung_status status = make_trainer(j, &missing);
-  if (status != RUNG_E_BUDGET || !missing || !(less = smaller(j, missing))) return status;
+  if (status != RUNG_E_BUDGET || !missing) return status;
+  size_t less = smaller(j, missing);
   char message[sizeof j->ctx->message];
   memcpy(message, rung_error(j->ctx), strlen(rung_error(j->ctx)) + 1);
   rg_job_drop_level(j);
@@ -192,10 +206,40 @@ static rung_status try_level(rg_job *j) {
   return rg_job_make_level(j, NULL);
 }
 
+/* Within half of the limit, or else, where samples cannot stay on the disk, within all of it. What
+ * every run takes may be used in any case: a limit below that is refused by the plan, which knows
+ * what would do. */
+static rung_status open_within_limit(rg_job *j) {
+  size_t half = j->limit / 2 > BESIDES ? j->limit / 2 : BESIDES;
+  rung_status status = rg_job_open_data(j, half);
+  if (status != RUNG_E_BUDGET || j->limit <= half) return status;
+  rg_job_close_data(j);
+  rung_clear_error(j->ctx);
+  status = rg_job_open_data(j, j->limit);
+  if (status != RUNG_E_BUDGET) return status;
+  char why[sizeof j->ctx->message];
+  memcpy(why, rung_error(j->ctx), strlen(rung_error(j->ctx)) + 1);
+  rung_clear_error(j->ctx);
+  return rg_fail(j->ctx, status, "training.memory: %.2f MB cannot hold the samples: %.700s",
+                 (double)j->limit / 1e6, why);
+}
+
+/* To read a table may take more than to hold it. */
+static rung_status open_samples(rg_job *j) {
+  if (!j->limit) return rg_job_open_data(j, 0);
+  RG_TRY(open_within_limit(j));
+  size_t taken = rg_job_peak(j);
+  if (taken <= j->limit || taken <= BESIDES) return RUNG_OK;
+  return rg_fail(j->ctx, RUNG_E_BUDGET,
+                 "training.memory: %.2f MB are allowed, but to read the samples takes at least "
+                 "%.2f MB",
+                 (double)j->limit / 1e6, megabytes(taken + taken / 32)); /* pages vary */
+}
+
 /* The last level, which takes the most, is tried first. */
 rung_status rg_job_prepare(rg_job *j) {
   double level = j->standing.level;
-  RG_TRY(rg_job_open_data(j, j->limit / 2));
+  RG_TRY(open_samples(j));
   if (!j->limit || (int)level == j->levels - 1) return try_level(j);
   j->standing.level = j->levels - 1;
   RG_TRY(try_level(j));

@@ -85,6 +85,20 @@ static rung_status look(rg_job *j, rung_layer_stability *layer, int64_t count) {
   return RUNG_OK;
 }
 
+/* What looking takes, for the plan. */
+rung_status rg_job_try_stability(rg_job *j) {
+  rung_batch batch;
+  int64_t count = rung_stability_layers(j->network);
+  if (strcmp(j->stability, "off") == 0 || count == 0) return RUNG_OK;
+  rung_layer_stability *layer = rg_alloc(j->ctx, (size_t)count, sizeof *layer);
+  if (!layer) return RUNG_E_MEMORY;
+  rung_status status = take_samples(j, &batch);
+  if (status == RUNG_OK)
+    status = rung_stability_measure(j->network, j->ctx, batch.count, batch.x, ARNOLDI_STEPS, layer);
+  rg_free(j->ctx, layer);
+  return status;
+}
+
 rung_status rg_job_stability(rg_job *j) {
   int64_t count = rung_stability_layers(j->network);
   if (strcmp(j->stability, "off") == 0 || count == 0) return RUNG_OK;

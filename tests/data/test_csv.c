@@ -250,7 +250,7 @@ static void test_wrong_options(void **state) {
   rung_table_options options = rung_table_options_default();
   options.limit = 10;
   assert_error(ctx, rung_table_read_memory(ctx, "t.csv", text, strlen(text), &options, &table),
-               RUNG_E_DATA, "t.csv: more than 10 bytes, the limit here");
+               RUNG_E_BUDGET, "t.csv: more than 10 bytes, the limit here");
 }
 
 static void test_many_columns_are_listed_in_part(void **state) {

@@ -41,7 +41,7 @@ static int stop(void *user, const rung_train_progress *p) {
       "training.schedule.warmup", "0.1", "data.augment.noise", "0.02", "data.class-weights",       \
       "balanced", "training.smoothing", "0.05", "data.test", "spirals.csv"
 /* With epochs that take long enough to be stopped within. */
-#define SLOW VARIED, "model.width", "256,256", "training.batch", "4", "training.epochs", "4"
+#define SLOW VARIED, "model.width", "640,640", "training.batch", "4", "training.epochs", "4"
 
 /* At some call of the progress function, and again soon after. */
 static void stopped_runs_go_on_to_the_same_bytes(void **state) {
