@@ -86,7 +86,8 @@ rung_status rg_write_file(rung_context *ctx, const char *path, const void *data,
 /* Seconds of a clock that never goes back. For progress and limits of time, never for results. */
 double rg_seconds(void);
 
-/* Bytes of this process's resident memory now, or at their peak; 0 where the system does not say. */
+/* Bytes of this process's resident memory now, or at their peak; 0 where the system does not say.
+ */
 size_t rg_resident(bool peak);
 
 /* Sends a line to the context's log, if it has one. */

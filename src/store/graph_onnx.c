@@ -80,8 +80,8 @@ static void put_scalar(rg_onnx *onnx, double value, char *name) {
 
 typedef struct attribute {
   const char *name; /* NULL ends a list */
-  int count;        /* -1: one number, in value[0]; -2: a float; else a list */
   int64_t value[RUNG_MAX_RANK + 2];
+  int count; /* -1: one number, in value[0]; -2: a float; else a list */
   float real;
 } attribute;
 
@@ -122,12 +122,12 @@ static void put_binary(rg_onnx *onnx, const char *type, const char *a, const cha
 }
 
 static void put_cast(rg_onnx *onnx, const char *a, int type, char *name) {
-  put_operator(onnx, "Cast", 1, &a, (attribute[]){{"to", -1, {type}, 0}, {0}}, name);
+  put_operator(onnx, "Cast", 1, &a, (attribute[]){{"to", {type}, -1, 0}, {0}}, name);
 }
 
 static void put_transpose(rg_onnx *onnx, const char *a, int rank, const int64_t *permutation,
                           char *name) {
-  attribute list[] = {{"perm", rank, {0}, 0}, {0}};
+  attribute list[] = {{"perm", {0}, rank, 0}, {0}};
   for (int d = 0; d < rank; d++) list[0].value[d] = permutation[d];
   put_operator(onnx, "Transpose", 1, &a, list, name);
 }
@@ -175,7 +175,7 @@ static void put_shape(rg_onnx *onnx, const rung_shape *shape, char *name) {
     put_dimension(onnx, shape->dim[d], part[d]);
     list[d] = part[d];
   }
-  put_operator(onnx, "Concat", shape->rank, list, (attribute[]){{"axis", -1, {0}, 0}, {0}}, name);
+  put_operator(onnx, "Concat", shape->rank, list, (attribute[]){{"axis", {0}, -1, 0}, {0}}, name);
 }
 
 static void reshape(rg_onnx *onnx, const item *t) {
@@ -222,7 +222,7 @@ static void pad(rg_onnx *onnx, const item *t) {
 
 static void concat(rg_onnx *onnx, const item *t) {
   put_operator(onnx, "Concat", t->n->operands, t->in,
-               (attribute[]){{"axis", -1, {t->n->attr.i[0]}, 0}, {0}}, t->name);
+               (attribute[]){{"axis", {t->n->attr.i[0]}, -1, 0}, {0}}, t->name);
 }
 
 static void matmul(rg_onnx *onnx, const item *t) {
@@ -252,7 +252,7 @@ static void sum(rg_onnx *onnx, const item *t) {
 }
 
 static void extremum(rg_onnx *onnx, const item *t) {
-  attribute list[] = {{"axes", 0, {0}, 0}, {0}};
+  attribute list[] = {{"axes", {0}, 0, 0}, {0}};
   list[0].count = reduced_axes(t, list[0].value);
   const char *type = strcmp(t->n->op->name, "reduce_max") == 0 ? "ReduceMax" : "ReduceMin";
   put_operator(onnx, type, 1, t->in, list, t->name);
@@ -274,7 +274,7 @@ static void sech2(rg_onnx *onnx, const item *t) { /* 1 - tanh^2 */
 
 static void leaky_relu(rg_onnx *onnx, const item *t) {
   put_operator(onnx, "LeakyRelu", 1, t->in,
-               (attribute[]){{"alpha", -2, {0}, (float)t->n->attr.value.hi}, {0}}, t->name);
+               (attribute[]){{"alpha", {0}, -2, (float)t->n->attr.value.hi}, {0}}, t->name);
 }
 
 static void normal_cdf(rg_onnx *onnx, const item *t) { /* (1 + erf(a / sqrt 2)) / 2 */
@@ -320,10 +320,10 @@ static void put_conv(rg_onnx *onnx, const item *t, const char *type, const char 
   int64_t bottom = behind(x[1], y[1], kernel[0], a[0], a[2]);
   int64_t right = behind(x[2], y[2], kernel[1], a[1], a[3]);
   bool transposed = strcmp(type, "ConvTranspose") == 0;
-  attribute list[] = {{"strides", 2, {a[0], a[1]}, 0},
-                      {"pads", 4, {a[2], a[3], bottom > 0 ? bottom : 0, right > 0 ? right : 0}, 0},
-                      {"group", -1, {a[4]}, 0},
-                      {"output_padding", 2, {bottom < 0 ? -bottom : 0, right < 0 ? -right : 0}, 0},
+  attribute list[] = {{"strides", {a[0], a[1]}, 2, 0},
+                      {"pads", {a[2], a[3], bottom > 0 ? bottom : 0, right > 0 ? right : 0}, 4, 0},
+                      {"group", {a[4]}, -1, 0},
+                      {"output_padding", {bottom < 0 ? -bottom : 0, right < 0 ? -right : 0}, 2, 0},
                       {0}};
   if (!transposed) list[3].name = NULL;
   rg_onnx_name images, filters, result;
@@ -354,9 +354,9 @@ static void put_pool(rg_onnx *onnx, const item *t) {
   const int64_t *a = t->n->attr.i, *x = t->in_shape[0].dim, *y = t->n->shape.dim;
   int64_t bottom = behind(x[1], y[1], a[0], a[2], a[4]);
   int64_t right = behind(x[2], y[2], a[1], a[3], a[5]);
-  attribute list[] = {{"kernel_shape", 2, {a[0], a[1]}, 0},
-                      {"strides", 2, {a[2], a[3]}, 0},
-                      {"pads", 4, {a[4], a[5], bottom > 0 ? bottom : 0, right > 0 ? right : 0}, 0},
+  attribute list[] = {{"kernel_shape", {a[0], a[1]}, 2, 0},
+                      {"strides", {a[2], a[3]}, 2, 0},
+                      {"pads", {a[4], a[5], bottom > 0 ? bottom : 0, right > 0 ? right : 0}, 4, 0},
                       {0}};
   const char *type = strcmp(t->n->op->name, "max_pool2d") == 0 ? "MaxPool" : "AveragePool";
   rg_onnx_name images, result;

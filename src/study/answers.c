@@ -16,7 +16,7 @@ static void shape_text(char *out, size_t size, int rank, const int64_t *dim) {
 /* Samples have the network's shape, and labels or values the number of its outputs. */
 static rung_status check(rung_context *ctx, const rung_network *network, const rung_dataset *set) {
   rung_shape want = rung_network_sample(network);
-  int64_t found[3], expected[RUNG_MAX_RANK] = {0};
+  int64_t found[3] = {0}, expected[RUNG_MAX_RANK] = {0};
   char want_text[80], found_text[80];
   int rank = rung_dataset_shape(set, found);
   bool same = rank == want.rank;

@@ -11,7 +11,7 @@
 
 #include "rung/run.h"
 
-static const char *const names[] = {RUNG_RUN_RECIPE, RUNG_RUN_LOG, RUNG_RUN_MODEL, RUNG_RUN_STATE,
+static const char *const names[] = {RUNG_RUN_RECIPE, RUNG_RUN_LOG,  RUNG_RUN_MODEL, RUNG_RUN_STATE,
                                     RUNG_RUN_REPORT, RUNG_RUN_LAST, RUNG_RUN_BOARD};
 #define NAMES (sizeof names / sizeof *names)
 
