@@ -220,7 +220,7 @@ static double seconds_to(training *t, int levels, int seed, double enough, doubl
 
 static void compare_levels(const problem *of, const plan *p, double enough) {
   int seeds = setting("SEEDS", 5);
-  double saved[MOST_SEEDS];
+  double saved[MOST_SEEDS] = {0};
   if (seeds > MOST_SEEDS) seeds = MOST_SEEDS;
   training t = {.ctx = context_of(1), .problem = of, .plan = p};
   show_plan(p);

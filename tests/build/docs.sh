@@ -15,7 +15,7 @@ for page in *.md docs/*.md examples/*/README.md; do
   done
 done
 quoted=$(cat README.md docs/how-to-*.md docs/graphs.md | awk '/^```c$/ { inside = 1; next } /^```/ { inside = 0 } inside && NF')
-said=$(cat examples/*.c examples/*/*.c src/*/*.[ch] include/rung/*.h)
+said=$(cat examples/*.c examples/*/*.c src/*/*.[ch] src/*/*/*.[ch] include/rung/*.h)
 unsaid=$(printf '%s\n' "$quoted" | while IFS= read -r line; do
   printf '%s\n' "$said" | grep -qxF -e "$line" || printf '%s\n' "$line"
 done)
