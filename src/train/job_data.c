@@ -75,7 +75,8 @@ static rung_status open_batches(rg_job *j) {
   if (!j->training.batch) j->training.batch = j->train.count; /* all */
   if (j->training.batch > j->train.count)
     return rg_recipe_fail(j->recipe, j->ctx, "training.batch",
-                          "expected at most the %lld samples that are trained on, found %lld",
+                          "training.batch: expected at most the %lld samples that are trained on, "
+                          "found %lld",
                           (long long)j->train.count, (long long)j->training.batch);
   if (j->held.count) {
     rung_batch_options plain = rg_job_plain_batches(j, j->held.count);

@@ -185,14 +185,19 @@ rung_status rg_trainer_evaluate(rung_trainer *t, const rg_pass_batch *batch) {
   return RUNG_OK;
 }
 
+/* The sign of a NaN means nothing. */
+static double told(double value) {
+  return isnan(value) ? fabs(value) : value;
+}
+
 static rung_status check_finite(rung_trainer *t) {
   const rung_network *n = t->network;
   t->gradient_norm = rg_norm(t->ctx, n->dtype, n->parameters, t->seen.gradient, t->partial);
   if (isfinite(t->seen.loss) && isfinite(t->gradient_norm)) return RUNG_OK;
   return rg_fail(t->ctx, RUNG_E_NUMERIC,
-                 "step %lld: the loss is %g and the norm of its gradient %g; a lower learning rate "
-                 "or gradient clipping may help",
-                 (long long)t->step + 1, t->seen.loss, t->gradient_norm);
+                 "the loss is %g and the norm of its gradient %g; a lower learning rate or "
+                 "gradient clipping may help",
+                 told(t->seen.loss), told(t->gradient_norm));
 }
 
 /* The share that the average goes towards the new weights: at first more than 1 - average, so that

@@ -32,9 +32,14 @@ static bool is_usual(const rg_watch *w, double loss) {
   return above > RG_WATCH_WINDOW / 2;
 }
 
+static bool is_outlier(const rg_watch *w, double loss) {
+  if (w->count == 0) return false;
+  if (w->count < RG_WATCH_WINDOW) return loss > RG_WATCH_EARLY * fmax(w->loss[0], 1);
+  return !is_usual(w, loss) && loss > bound(w);
+}
+
 bool rg_watch_add(rg_watch *w, double loss) {
-  if (w->count >= RG_WATCH_WINDOW && !is_usual(w, loss) && loss > bound(w))
-    return ++w->row >= RG_WATCH_ROW;
+  if (is_outlier(w, loss)) return ++w->row >= RG_WATCH_ROW;
   if (w->count < RG_WATCH_ROW) w->begin_sum += loss;
   w->loss[(int64_t)w->count % RG_WATCH_WINDOW] = loss;
   w->count++;

@@ -7,13 +7,15 @@
  * M being the median of the last 64 losses that were none, S = 1.4826 times their median distance
  * from it (the standard deviation, were they normal), L0 the mean of the first 8 losses. Eight
  * outliers in a row are a spike: single bad batches and slow rises are none, and neither is a rise
- * that undoes less than a quarter of what was learned. */
+ * that undoes less than a quarter of what was learned. As long as there have not been 64, the bound
+ * is 20 max(1, first loss): 1 is about what knowing nothing costs, in classes and in normalised
+ * numbers. */
 #ifndef RG_WATCH_H
 #define RG_WATCH_H
 
 #include "base/base.h"
 
-enum { RG_WATCH_WINDOW = 64, RG_WATCH_ROW = 8 };
+enum { RG_WATCH_WINDOW = 64, RG_WATCH_ROW = 8, RG_WATCH_EARLY = 20 };
 
 /* All in doubles, so that it is saved as one array. */
 typedef struct rg_watch {

@@ -168,7 +168,7 @@ static void a_run_off_its_course_is_restored_once(void **state) {
   assert_non_null(strstr(note, "Restored: the state at the begin of epoch 1"));
   assert_non_null(strstr(note, "lowered to 0.2"));
   char *log = read_file(path_in("a", RUNG_RUN_LOG), NULL);
-  assert_non_null(strstr(log, "{\"event\":\"restored\",\"epoch\":0,\"why\":\"step "));
+  assert_non_null(strstr(log, "{\"event\":\"restored\",\"epoch\":0,\"why\":\"the loss is "));
   free(log);
 }
 
