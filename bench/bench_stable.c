@@ -10,6 +10,7 @@
  * the problems in the plane have steps too small to share and run on 1. Seconds are processor
  * seconds where nothing else is said. Each case is a process of its own, so that peaks of memory
  * are its own. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,6 +61,23 @@ double cpu_seconds(void) {
   struct timespec t;
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+int seeds_of(int normal) {
+  int seeds = setting("SEEDS", normal);
+  return seeds < MOST_SEEDS ? seeds : MOST_SEEDS;
+}
+
+double mean_of(const double *x, int count, double *half) {
+  /* 97.5% points with 1, 2, ... degrees of freedom */
+  static const double student[MOST_SEEDS - 1] = {12.706, 4.303, 3.182, 2.776, 2.571,
+                                                 2.447,  2.365, 2.306, 2.262, 2.228,
+                                                 2.201,  2.179, 2.160, 2.145, 2.131};
+  double mean = 0, square = 0;
+  for (int i = 0; i < count; i++) mean += x[i] / count;
+  for (int i = 0; i < count; i++) square += (x[i] - mean) * (x[i] - mean);
+  *half = count < 2 ? INFINITY : student[count - 2] * sqrt(square / (count - 1) / count);
+  return mean;
 }
 
 int highest(const void *score, rung_dtype dtype, int64_t sample, int classes) {

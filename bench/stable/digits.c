@@ -97,7 +97,7 @@ void run_digits(void) {
   printf("  conv, hamiltonian-two, channels 16, 32, layers 2, 2, AdamW 5e-3, decay 0.01, batch 32, "
          "%d epochs\n",
          EPOCHS);
-  for (int seed = 1; seed <= setting("SEEDS", 1); seed++) {
+  for (int seed = 1; seed <= seeds_of(1); seed++) {
     double start = rg_seconds(), cpu = cpu_seconds();
     int wrong = 0;
     for (int fold = 0; fold < FOLDS; fold++) {

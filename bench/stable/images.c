@@ -1,5 +1,4 @@
 /* Trainings by recipe on images: a network of 1,202 layers, and few images. */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,8 +6,6 @@
 #include <unistd.h>
 
 #include "stable.h"
-
-enum { MOST_SEEDS = 16 };
 
 /* The recipes name their data from the folder RUNG_DATA. */
 static bool go_to_data(const char *needed) {
@@ -34,8 +31,9 @@ static int look(void *user, const rung_train_progress *p) {
     s->last = p->finished->train_loss;
     if (p->finished->epoch == 1) s->first = s->last;
     if (getenv("EPOCHS_TOO"))
-      printf("    epoch %lld: loss %.4f, accuracy %.4f; %.0f s\n", (long long)p->finished->epoch,
-             p->finished->train_loss, p->finished->train_accuracy, p->finished->seconds);
+      printf("    epoch %lld: loss %.4f, accuracy %.4f; %.0f s, peak %.0f MB\n",
+             (long long)p->finished->epoch, p->finished->train_loss, p->finished->train_accuracy,
+             p->finished->seconds, (double)p->finished->peak_bytes / 1e6);
   }
   fflush(stdout);
   return 0;
@@ -71,7 +69,7 @@ static const char deep_recipe[] =
 
 void run_deep(void) {
   seen s;
-  int seeds = setting("SEEDS", 3);
+  int seeds = seeds_of(3);
   if (!go_to_data("mnist")) return;
   printf("%s", deep_recipe);
   for (int seed = 1; seed <= seeds; seed++) {
@@ -100,38 +98,28 @@ void run_deep(void) {
   "           schedule: {name: cosine, warmup: 0.1}}\n"
 
 static const char resnet_recipe[] = CIFAR_DATA
-    "model: {architecture: conv, block: resnet, channels: [16, 32, 64], layers: [2, 2, 2],\n"
+    "model: {architecture: conv, block: resnet, channels: [16, 32, 64], layers: [1, 1, 1],\n"
     "        opening_stride: 2}\n" CIFAR_TRAINING;
 static const char hamiltonian_recipe[] = CIFAR_DATA
-    "model: {architecture: conv, block: hamiltonian, channels: [32, 64, 128], layers: [2, 2, 2],\n"
+    "model: {architecture: conv, block: hamiltonian, channels: [32, 64, 128], layers: [2, 1, 2],\n"
     "        opening_stride: 2}\n" CIFAR_TRAINING;
-
-/* The 97.5% point of Student's distribution with 1, 2, ... degrees of freedom. */
-static double student(int freedom) {
-  static const double point[MOST_SEEDS] = {12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306,
-                                           2.262,  2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120};
-  return freedom < 1 ? INFINITY : point[freedom - 1];
-}
 
 void run_cifar(void) {
   seen s;
-  int seeds = setting("SEEDS", 5);
-  double difference[MOST_SEEDS], mean = 0, square = 0;
-  if (seeds > MOST_SEEDS) seeds = MOST_SEEDS;
+  int seeds = seeds_of(5);
+  double difference[MOST_SEEDS], half;
   if (!go_to_data("cifar10")) return;
   printf("%s%s", hamiltonian_recipe, strstr(resnet_recipe, "model"));
   for (int seed = 1; seed <= seeds; seed++) {
     rung_train_result h = train(hamiltonian_recipe, seed, &s), r = train(resnet_recipe, seed, &s);
     difference[seed - 1] = 100 * (h.test_accuracy - r.test_accuracy);
-    mean += difference[seed - 1] / seeds;
     printf("    seed %d: hamiltonian %.4f (%lld weights, %.0f s), resnet %.4f (%lld weights, %.0f "
            "s), difference %+.2f points\n",
            seed, h.test_accuracy, (long long)h.parameters, h.seconds, r.test_accuracy,
            (long long)r.parameters, r.seconds, difference[seed - 1]);
     fflush(stdout);
   }
-  for (int i = 0; i < seeds; i++) square += (difference[i] - mean) * (difference[i] - mean);
-  double half = student(seeds - 1) * sqrt(square / fmax(1, seeds - 1) / seeds);
+  double mean = mean_of(difference, seeds, &half);
   printf("    hamiltonian - resnet: %+.2f points, 95%% interval %+.2f to %+.2f\n", mean,
          mean - half, mean + half);
 }

@@ -2,13 +2,12 @@
  * networks whose layers are doubled. */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "stable.h"
 
 #define PI 3.14159265358979323846
 
-enum { MOST_POINTS = 2000, MOST_LEVELS = 6, MOST_CLASSES = 5, MOST_SEEDS = 16 };
+enum { MOST_POINTS = 2000, MOST_LEVELS = 6, MOST_CLASSES = 5 };
 
 typedef struct points {
   int count;
@@ -94,14 +93,14 @@ static double accuracy_of(const training *t) {
   return (double)right / p->count;
 }
 
-static void begin(training *t, int64_t layers, int seed) {
+static void begin(training *t, int seed) {
   const rung_shape sample = {.rank = 1, .dim = {2}};
   rung_network_settings s = rung_network_settings_default();
   s.architecture = "dense";
   s.block = t->plan->block;
   s.stages = 1;
   s.channels[0] = t->plan->width;
-  s.layers[0] = layers;
+  s.layers[0] = t->plan->layers;
   s.time = t->plan->time;
   must(t->ctx, rung_network_create(t->ctx, &s, &sample, t->problem->classes, RUNG_F64,
                                    (uint64_t)seed, &t->network));
@@ -115,24 +114,18 @@ static void deepen(training *t) {
   t->network = twice;
 }
 
-/* At most so many steps; fewer where every tenth finds that accuracy. @return the accuracy, or -1
- * where nobody looked */
-static double descend(training *t, int steps, double enough) {
+static void descend(training *t, int steps) {
   rung_training settings = rung_training_default();
   rung_trainer *trainer;
-  double accuracy = -1;
   settings.optimiser = "lbfgs";
   settings.smoothness = t->plan->smoothness;
   settings.weight_decay = t->plan->decay;
   settings.batch = t->problem->train.count;
   must(t->ctx, rung_trainer_create(t->network, t->ctx, &settings, steps, 1, &trainer));
-  for (int i = 1; i <= steps && accuracy < enough; i++) {
+  for (int i = 0; i < steps; i++)
     must(t->ctx,
          rung_trainer_step(trainer, t->problem->train.x, t->problem->train.label, NULL, NULL));
-    if (enough <= 1 && i % 10 == 0) accuracy = accuracy_of(t);
-  }
   rung_trainer_destroy(trainer);
-  return accuracy;
 }
 
 /* ---- what is reached ---- */
@@ -145,15 +138,15 @@ static void show_plan(const plan *p) {
 }
 
 static void run_plan(const problem *of, const plan *p, double figure, double stretch) {
-  int seeds = setting("SEEDS", 5), reached = 0;
+  int seeds = seeds_of(5), reached = 0;
   training t = {.ctx = context_of(1), .problem = of, .plan = p};
   show_plan(p);
   for (int seed = 1; seed <= seeds; seed++) {
-    double mean, largest, start = cpu_seconds();
-    begin(&t, p->layers, seed);
+    double mean = 0, largest = 0, start = cpu_seconds();
+    begin(&t, seed);
     for (int level = 0; level < p->levels; level++) {
       if (level > 0) deepen(&t);
-      descend(&t, p->steps[level], 2);
+      descend(&t, p->steps[level]);
     }
     double took = cpu_seconds() - start, accuracy = accuracy_of(&t);
     must(t.ctx, rung_stability_stretch(t.network, t.ctx, of->other.count, of->other.x, 1, &mean,
@@ -192,62 +185,7 @@ void run_ellipses(void) {
 
 void run_peaks(void) {
   static problem p;
-  const plan plans[] = {{"antisymmetric", 16, 8, 8, 1e-3, 3e-3, 2, {400, 200}}};
+  const plan plans[] = {{"antisymmetric", 16, 8, 8, 1e-3, 3e-3, 3, {400, 100, 50}}};
   make_peaks(&p);
   run_plan(&p, &plans[0], 0.97, INFINITY);
-}
-
-/* ---- levels against full depth ---- */
-
-static int by_size(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
-/* Seconds till that accuracy is reached at full depth, by levels or from the start. */
-static double seconds_to(training *t, int levels, int seed, double enough, double *accuracy) {
-  const plan *p = t->plan;
-  int skipped = p->levels - levels;
-  double start = cpu_seconds();
-  begin(t, p->layers << skipped, seed);
-  for (int level = skipped; level < p->levels; level++) {
-    if (level > skipped) deepen(t);
-    *accuracy = descend(t, p->steps[level], enough);
-  }
-  rung_network_destroy(t->network);
-  return cpu_seconds() - start;
-}
-
-static void compare_levels(const problem *of, const plan *p, double enough) {
-  int seeds = setting("SEEDS", 5);
-  double saved[MOST_SEEDS] = {0};
-  if (seeds > MOST_SEEDS) seeds = MOST_SEEDS;
-  training t = {.ctx = context_of(1), .problem = of, .plan = p};
-  show_plan(p);
-  printf("    each level, and the full depth, ends once %.4f is reached\n", enough);
-  for (int seed = 1; seed <= seeds; seed++) {
-    double reached[2];
-    double by_levels = seconds_to(&t, p->levels, seed, enough, &reached[0]);
-    double full = seconds_to(&t, 1, seed, enough, &reached[1]);
-    saved[seed - 1] = 1 - by_levels / full;
-    printf("    seed %d: by levels %.4f in %.1f s, at full depth %.4f in %.1f s: %.0f%% saved\n",
-           seed, reached[0], by_levels, reached[1], full, 100 * saved[seed - 1]);
-    fflush(stdout);
-  }
-  qsort(saved, (size_t)seeds, sizeof *saved, by_size);
-  printf("    median saved %.0f%% (to reach: 40%%)\n", 100 * saved[seeds / 2]);
-  rung_context_destroy(t.ctx);
-}
-
-void run_levels(void) {
-  static problem swiss, ellipses;
-  const plan rolls[] = {
-      {"antisymmetric", 4, 32, 20, 1e-2, 0, 4, {1500, 1500, 1500, 1500}},
-      {"hamiltonian", 4, 32, 20, 1e-2, 0, 4, {1500, 1500, 1500, 1500}},
-  };
-  const plan ring = {"hamiltonian", 4, 16, 10, 1e-3, 1e-6, 4, {600, 600, 600, 600}};
-  make_swiss(&swiss);
-  make_ellipses(&ellipses);
-  for (int i = 0; i < 2; i++) compare_levels(&swiss, &rolls[i], 0.995);
-  compare_levels(&ellipses, &ring, 0.995);
 }
