@@ -155,7 +155,7 @@ static int64_t common_multiple(int64_t a, int64_t b) {
     x = y;
     y = rest;
   }
-  return a / x * b;
+  return x ? a / x * b : 0;
 }
 
 /* Elements after which what is loaded begins again. */
@@ -173,7 +173,7 @@ static void cut_elements(rg_step *step, int64_t most) {
     int64_t period = period_of(&step->load[i]);
     if (period > most) continue;
     int64_t both = common_multiple(multiple, period);
-    if (both <= most) multiple = both;
+    if (both > 0 && both <= most) multiple = both;
   }
   step->row = 1;
   step->rows = step->span = step->count;

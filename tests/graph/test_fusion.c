@@ -45,19 +45,19 @@ static int run(rung_context *ctx, rung_graph *g, rung_dtype dtype, int inputs, c
 }
 
 typedef struct shape_case {
-  int rank;
   int64_t dims[4];
+  int rank;
   unsigned axes;
 } shape_case;
 
 /* Slabs below a tile and of many, rows of one element and of a thousand, blocks full and not. */
 static const shape_case cases[] = {
-    {1, {1}, 1},           {1, {5}, 1},           {1, {1024}, 1},         {1, {100003}, 1},
-    {2, {7, 10}, 2},       {2, {300, 17}, 2},     {2, {3, 5000}, 2},      {2, {9, 1100}, 2},
-    {2, {32, 64}, 1},      {2, {129, 10}, 1},     {2, {1000, 16}, 1},     {2, {70, 1000}, 1},
-    {2, {6, 1500}, 1},     {3, {5, 64, 3}, 2},    {3, {4, 777, 6}, 2},    {3, {3, 2, 900}, 2},
-    {4, {6, 9, 9, 16}, 7}, {4, {6, 9, 9, 16}, 6}, {4, {6, 9, 9, 16}, 14}, {4, {2, 30, 30, 24}, 7},
-    {4, {3, 8, 8, 20}, 8}, {4, {3, 8, 8, 20}, 5}, {4, {40, 20, 20, 1}, 7}};
+    {{1}, 1, 1},           {{5}, 1, 1},           {{1024}, 1, 1},         {{100003}, 1, 1},
+    {{7, 10}, 2, 2},       {{300, 17}, 2, 2},     {{3, 5000}, 2, 2},      {{9, 1100}, 2, 2},
+    {{32, 64}, 2, 1},      {{129, 10}, 2, 1},     {{1000, 16}, 2, 1},     {{70, 1000}, 2, 1},
+    {{6, 1500}, 2, 1},     {{5, 64, 3}, 3, 2},    {{4, 777, 6}, 3, 2},    {{3, 2, 900}, 3, 2},
+    {{6, 9, 9, 16}, 4, 7}, {{6, 9, 9, 16}, 4, 6}, {{6, 9, 9, 16}, 4, 14}, {{2, 30, 30, 24}, 4, 7},
+    {{3, 8, 8, 20}, 4, 8}, {{3, 8, 8, 20}, 4, 5}, {{40, 20, 20, 1}, 4, 7}};
 
 /* x, w broadcast along the last axis, and u along the first: y = x w + u, sums of y and of y y. */
 static void build(rung_graph *g, const shape_case *s, rung_node *in, rung_node *y, rung_node *out) {

@@ -68,7 +68,7 @@ static void run(update *u, bool same, void **result) {
 
 /* The results of both ways agree. */
 static void check(update *u) {
-  void *apart[MOST], *same[MOST];
+  void *apart[MOST] = {NULL}, *same[MOST] = {NULL};
   run(u, false, apart);
   run(u, true, same);
   for (int o = 0; o < u->outputs; o++) {

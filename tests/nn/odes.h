@@ -58,10 +58,10 @@ static inline void ode_run(rung_context *ctx, const rung_network *n, double *con
   assert_ok(ctx, rg_probe_open(&p, n, ctx, 1, 1, RG_PROBE_LAYER));
   for (int64_t j = 0; j < n->blocks.list[1].layers; j++) {
     rg_probe_load(&p, j);
-    for (int s = 0; s < p.states_in; s++)
+    for (int s = 0; s < p.states_in && s < RG_MOST_STATES; s++)
       memcpy(p.state[s], state[s], (size_t)p.in[s] * sizeof(double));
     assert_ok(ctx, rg_probe_run(&p));
-    for (int s = 0; s < p.states_in; s++)
+    for (int s = 0; s < p.states_in && s < RG_MOST_STATES; s++)
       memcpy(state[s], p.state_out[s], (size_t)p.in[s] * sizeof(double));
   }
   rg_probe_close(&p);

@@ -186,7 +186,7 @@ static void a_batch_of_one_is_no_error(void **state) {
   rung_node x = rung_input(g, "x", DIMS(1, 3)), out[2];
   out[0] = rung_normalize(g, x, RUNG_NORM_BATCH, 0, 1e-5, RUNG_NONE, RUNG_NONE, NULL, NULL);
   assert_ok(ctx, rung_gradient(g, out[0], x, 1, &x, out + 1));
-  double a[] = {5, -1, 0}, y[3], slope[3];
+  double a[] = {5, -1, 0}, y[3] = {NAN, NAN, NAN}, slope[3] = {NAN, NAN, NAN};
   run(ctx, g, RUNG_F64, 1, &x, (const void *[]){a}, 2, out, (void *[]){y, slope});
   for (int i = 0; i < 3; i++) assert_true(y[i] == 0 && fabs(slope[i]) < 1e-10);
   rung_graph_destroy(g);
