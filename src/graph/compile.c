@@ -29,16 +29,23 @@ bool rg_is_computed(const rg_compiler *c, int i) {
   return c->need[i] && c->info[i].root == i && !is_leaf(&c->g->node[i]);
 }
 
+/* A node that could not be made has left its error behind. */
+static bool has_failed(const rung_graph *g, rung_node node) {
+  return node == RUNG_NONE && g->ctx->status != RUNG_OK;
+}
+
 static rung_status check_nodes(const rung_graph *g, int inputs, const rung_node *input, int outputs,
                                const rung_node *output) {
-  for (int i = 0; i < outputs; i++)
+  for (int i = 0; i < outputs; i++) {
+    if (has_failed(g, output[i])) return g->ctx->status;
     if (output[i] < 0 || output[i] >= g->size)
-      return g->ctx->status != RUNG_OK && output[i] == RUNG_NONE
-                 ? g->ctx->status
-                 : rg_fail(g->ctx, RUNG_E_ARGUMENT, "compile: output %d is not a node", i);
-  for (int i = 0; i < inputs; i++)
+      return rg_fail(g->ctx, RUNG_E_ARGUMENT, "compile: output %d is not a node", i);
+  }
+  for (int i = 0; i < inputs; i++) {
+    if (has_failed(g, input[i])) return g->ctx->status;
     if (input[i] < 0 || input[i] >= g->size || g->node[input[i]].op != &rg_op_input)
       return rg_fail(g->ctx, RUNG_E_ARGUMENT, "compile: input %d is not an input node", i);
+  }
   return RUNG_OK;
 }
 

@@ -39,7 +39,7 @@ static void files_come_back_whole(void **state) {
   assert_int_equal(length, sizeof data);
   assert_memory_equal(back, data, length);
   rg_free(ctx, back);
-  assert_int_equal(rg_read_file(ctx, path, 3, &back, &length), RUNG_E_DATA);
+  assert_int_equal(rg_read_file(ctx, path, 3, &back, &length), RUNG_E_BUDGET);
   unlink(path);
   assert_int_equal(rg_read_file(ctx, path, 1000, &back, &length), RUNG_E_IO);
   assert_non_null(strstr(rung_error(ctx), path));
