@@ -74,7 +74,8 @@ static void small_losses_keep_their_digits(void **state) {
   float s[N * K], y[N], v[N], slope[N * K], l[N * K];
   rung_dd sq[N * K], yq[N], vq[N], slopeq[N * K], lq[N * K];
   for (int i = 0; i < N * K; i++) {
-    s[i] = (float)(rg_normal(4, 0, (uint64_t)i) + (i % K == 3 ? 0.7 * (i / K) : 0));
+    int row = i / K;
+    s[i] = (float)(rg_normal(4, 0, (uint64_t)i) + (i % K == 3 ? 0.7 * (double)row : 0));
     sq[i] = rg_make_dd((double)s[i], 0);
   }
   for (int i = 0; i < N; i++) {

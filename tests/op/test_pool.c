@@ -88,7 +88,7 @@ static void ties_and_nan(void **state) {
   rung_node x = rung_input(g, "x", DIMS(1, 2, 4, 1)), out[2];
   out[0] = rung_max_pool2d(g, x, &settings[0]);
   assert_ok(ctx, rung_gradient(g, out[0], out[0], 1, &x, out + 1));
-  float a[] = {1, 3, NAN, 2, 3, 3, 5, 9}, y[2], back[8];
+  float a[] = {1, 3, NAN, 2, 3, 3, 5, 9}, y[2] = {0}, back[8] = {0};
   run(ctx, g, RUNG_F32, 1, &x, (const void *[]){a}, 2, out, (void *[]){y, back});
   assert_true(y[0] == 3 && isnan(y[1]));
   static const float expected[] = {0, 3, NAN, 0, 0, 0, 0, 0};
