@@ -88,7 +88,7 @@ static void ends_and_kinks_are_right(void **state) {
     rung_node x = rung_input(g, "x", 0, NULL), out[2];
     out[0] = table[i].build(g, &x);
     assert_ok(ctx, rung_gradient(g, out[0], RUNG_NONE, 1, &x, out + 1));
-    double y, slope;
+    double y = NAN, slope = NAN;
     run(ctx, g, RUNG_F64, 1, &x, (const void *[]){&table[i].x}, 2, out, (void *[]){&y, &slope});
     bool same = y == table[i].y || fabs(y - table[i].y) <= 1e-15 * fabs(table[i].y);
     same = same && fabs(slope - table[i].slope) <= 1e-15 * fabs(table[i].slope);
