@@ -35,8 +35,8 @@ const rg_tiles *rg_conv_tiles(const rg_conv *c) {
 }
 
 int64_t rg_conv_highest(const rg_tiles *tiles, int vectors) {
-  enum { MOST_OF_ONE = 8 }; /* chains enough to hide the latency, and addresses in registers */
-  int rows = vectors == 1 && tiles->rows > MOST_OF_ONE ? MOST_OF_ONE : tiles->rows;
+  int rows = tiles->rows;
+  if (vectors == 1) return tiles->lone;
   while (rows > 1 && tiles->vectors[rows - 1] < vectors) rows--;
   return rows;
 }

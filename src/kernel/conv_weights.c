@@ -136,6 +136,16 @@ static void columns_inside(const rg_conv *c, int64_t j, int64_t *first, int64_t 
   if (*end > c->out_width) *end = c->out_width;
 }
 
+/* Rows that follow each other in both arrays are one long segment of each image. */
+static void join_rows(rg_tile *tile, int64_t *a, int64_t *y, int64_t images) {
+  int64_t rows = tile->segments / images;
+  if (rows < 2 || a[1] - a[0] != tile->k * tile->a_step || y[1] - y[0] != tile->k * tile->b_step)
+    return;
+  for (int64_t n = 0; n < images; n++) a[n] = a[n * rows], y[n] = y[n * rows];
+  tile->k *= rows;
+  tile->segments = images;
+}
+
 /* For the tap (i, j), or all taps of row i, in the rows of y for which it lies inside the images.
  */
 static void find_segments(const block *b, int64_t i, int64_t j, rg_tile *tile) {
@@ -154,6 +164,7 @@ static void find_segments(const block *b, int64_t i, int64_t j, rg_tile *tile) {
       a[tile->segments] = n * b->x.image + (row - b->top) * b->x.row + column * c->channels;
       y[tile->segments++] = ((n * c->out_height + r) * c->out_width + first) * c->filters;
     }
+  join_rows(tile, a, y, b->images);
 }
 
 static void run_block(const block *b, rg_tile *tile) {

@@ -59,22 +59,26 @@ INLINE vector_f32 fms_f32(vector_f32 x, vector_f32 y, vector_f32 z) {
 #define TILES(X)                                                                                   \
   WIDTHS_8(X, 1) WIDTHS_4(X, 2) WIDTHS_3(X, 3) WIDTHS_2(X, 4) WIDTHS_2(X, 5) WIDTHS_2(X, 6)
 #define ROWS 6
+#define LONE ROWS
 #define WIDTHS 8, 4, 3, 2, 2, 2
 #include "kernel/gemm_working.inc"
 #undef ACCUMULATE
 #undef TILES
 #undef ROWS
+#undef LONE
 #undef WIDTHS
 
 /* A sum is 2 registers, a step takes 6 more. */
 #define ACCUMULATE dot2
 #define TILES(X) WIDTHS_4(X, 1) WIDTHS_2(X, 2)
 #define ROWS 2
+#define LONE ROWS
 #define WIDTHS 4, 2
 #include "kernel/gemm_dot2.inc"
 #undef ACCUMULATE
 #undef TILES
 #undef ROWS
+#undef LONE
 #undef WIDTHS
 #undef FORMAT
 #undef ELEMENT
@@ -133,22 +137,26 @@ INLINE vector_f64 fms_f64(vector_f64 x, vector_f64 y, vector_f64 z) {
 #define TILES(X)                                                                                   \
   WIDTHS_8(X, 1) WIDTHS_4(X, 2) WIDTHS_3(X, 3) WIDTHS_2(X, 4) WIDTHS_2(X, 5) WIDTHS_2(X, 6)
 #define ROWS 6
+#define LONE ROWS
 #define WIDTHS 8, 4, 3, 2, 2, 2
 #include "kernel/gemm_working.inc"
 #undef ACCUMULATE
 #undef TILES
 #undef ROWS
+#undef LONE
 #undef WIDTHS
 
 /* A sum is 2 registers, a step takes 6 more. */
 #define ACCUMULATE dot2
 #define TILES(X) WIDTHS_4(X, 1) WIDTHS_2(X, 2)
 #define ROWS 2
+#define LONE ROWS
 #define WIDTHS 4, 2
 #include "kernel/gemm_dot2.inc"
 #undef ACCUMULATE
 #undef TILES
 #undef ROWS
+#undef LONE
 #undef WIDTHS
 #undef FORMAT
 #undef ELEMENT
@@ -183,22 +191,26 @@ INLINE vector_dd together_dd(vector_dd x) {
 #define ACCUMULATE working
 #define TILES(X) WIDTHS_2(X, 1) WIDTHS_1(X, 2)
 #define ROWS 2
+#define LONE ROWS
 #define WIDTHS 2, 1
 #include "kernel/gemm_working.inc"
 #undef ACCUMULATE
 #undef TILES
 #undef ROWS
+#undef LONE
 #undef WIDTHS
 
 #define FLIPPED
 #define ACCUMULATE flipped
 #define TILES(X) WIDTHS_2(X, 1)
 #define ROWS 1
+#define LONE ROWS
 #define WIDTHS 2
 #include "kernel/gemm_working.inc"
 #undef ACCUMULATE
 #undef TILES
 #undef ROWS
+#undef LONE
 #undef WIDTHS
 
 const rg_tiles *rg_tiles_avx2(rung_dtype dtype, rung_accumulate how, bool flipped) {

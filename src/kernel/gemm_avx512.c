@@ -46,7 +46,8 @@ INLINE vector_f32 fms_f32(vector_f32 x, vector_f32 y, vector_f32 z) {
   return _mm512_fmsub_ps(x, y, z);
 }
 
-/* 24 sums, 2 vectors of B and one of A: 27 registers; 8 chains would hide the latency. */
+/* 24 sums, 2 vectors of B and one of A: 27 registers; 8 chains would hide the latency. Of one
+ * vector the more rows the better: each step loads one number a row and one vector besides. */
 #define ACCUMULATE working
 #define TILES(X)                                                                                   \
   WIDTHS_8(X, 1)                                                                                   \
@@ -55,24 +56,30 @@ INLINE vector_f32 fms_f32(vector_f32 x, vector_f32 y, vector_f32 z) {
   WIDTHS_4(X, 4)                                                                                   \
   WIDTHS_4(X, 5)                                                                                   \
   WIDTHS_4(X, 6)                                                                                   \
-  WIDTHS_3(X, 7) WIDTHS_3(X, 8) WIDTHS_2(X, 9) WIDTHS_2(X, 10) WIDTHS_2(X, 11) WIDTHS_2(X, 12)
+  WIDTHS_3(X, 7)                                                                                   \
+  WIDTHS_3(X, 8) WIDTHS_2(X, 9) WIDTHS_2(X, 10) WIDTHS_2(X, 11) WIDTHS_2(X, 12) WIDTHS_1(X, 13)    \
+      WIDTHS_1(X, 14) WIDTHS_1(X, 15) WIDTHS_1(X, 16)
 #define ROWS 12
+#define LONE 16
 #define WIDTHS 8, 8, 8, 4, 4, 4, 3, 3, 2, 2, 2, 2
 #include "kernel/gemm_working.inc"
 #undef ACCUMULATE
 #undef TILES
 #undef ROWS
+#undef LONE
 #undef WIDTHS
 
 /* A sum is 2 registers, a step takes 6 more. */
 #define ACCUMULATE dot2
 #define TILES(X) WIDTHS_8(X, 1) WIDTHS_4(X, 2) WIDTHS_3(X, 3) WIDTHS_2(X, 4)
 #define ROWS 4
+#define LONE ROWS
 #define WIDTHS 8, 4, 3, 2
 #include "kernel/gemm_dot2.inc"
 #undef ACCUMULATE
 #undef TILES
 #undef ROWS
+#undef LONE
 #undef WIDTHS
 #undef FORMAT
 #undef ELEMENT
@@ -120,7 +127,8 @@ INLINE vector_f64 fms_f64(vector_f64 x, vector_f64 y, vector_f64 z) {
   return _mm512_fmsub_pd(x, y, z);
 }
 
-/* 24 sums, 2 vectors of B and one of A: 27 registers; 8 chains would hide the latency. */
+/* 24 sums, 2 vectors of B and one of A: 27 registers; 8 chains would hide the latency. Of one
+ * vector the more rows the better: each step loads one number a row and one vector besides. */
 #define ACCUMULATE working
 #define TILES(X)                                                                                   \
   WIDTHS_8(X, 1)                                                                                   \
@@ -129,24 +137,30 @@ INLINE vector_f64 fms_f64(vector_f64 x, vector_f64 y, vector_f64 z) {
   WIDTHS_4(X, 4)                                                                                   \
   WIDTHS_4(X, 5)                                                                                   \
   WIDTHS_4(X, 6)                                                                                   \
-  WIDTHS_3(X, 7) WIDTHS_3(X, 8) WIDTHS_2(X, 9) WIDTHS_2(X, 10) WIDTHS_2(X, 11) WIDTHS_2(X, 12)
+  WIDTHS_3(X, 7)                                                                                   \
+  WIDTHS_3(X, 8) WIDTHS_2(X, 9) WIDTHS_2(X, 10) WIDTHS_2(X, 11) WIDTHS_2(X, 12) WIDTHS_1(X, 13)    \
+      WIDTHS_1(X, 14) WIDTHS_1(X, 15) WIDTHS_1(X, 16)
 #define ROWS 12
+#define LONE 16
 #define WIDTHS 8, 8, 8, 4, 4, 4, 3, 3, 2, 2, 2, 2
 #include "kernel/gemm_working.inc"
 #undef ACCUMULATE
 #undef TILES
 #undef ROWS
+#undef LONE
 #undef WIDTHS
 
 /* A sum is 2 registers, a step takes 6 more. */
 #define ACCUMULATE dot2
 #define TILES(X) WIDTHS_8(X, 1) WIDTHS_4(X, 2) WIDTHS_3(X, 3) WIDTHS_2(X, 4)
 #define ROWS 4
+#define LONE ROWS
 #define WIDTHS 8, 4, 3, 2
 #include "kernel/gemm_dot2.inc"
 #undef ACCUMULATE
 #undef TILES
 #undef ROWS
+#undef LONE
 #undef WIDTHS
 #undef FORMAT
 #undef ELEMENT
@@ -181,22 +195,26 @@ INLINE vector_dd together_dd(vector_dd x) {
 #define ACCUMULATE working
 #define TILES(X) WIDTHS_4(X, 1) WIDTHS_2(X, 2) WIDTHS_2(X, 3) WIDTHS_2(X, 4)
 #define ROWS 4
+#define LONE ROWS
 #define WIDTHS 4, 2, 2, 2
 #include "kernel/gemm_working.inc"
 #undef ACCUMULATE
 #undef TILES
 #undef ROWS
+#undef LONE
 #undef WIDTHS
 
 #define FLIPPED
 #define ACCUMULATE flipped
 #define TILES(X) WIDTHS_4(X, 1)
 #define ROWS 1
+#define LONE ROWS
 #define WIDTHS 4
 #include "kernel/gemm_working.inc"
 #undef ACCUMULATE
 #undef TILES
 #undef ROWS
+#undef LONE
 #undef WIDTHS
 
 const rg_tiles *rg_tiles_avx512(rung_dtype dtype, rung_accumulate how, bool flipped) {

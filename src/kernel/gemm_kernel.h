@@ -31,9 +31,10 @@ enum { RG_TILE_VECTORS = 8 }; /* the widest tile */
 /* The tiles of one element type, one way to accumulate and one instruction set. */
 typedef struct rg_tiles {
   int lanes;          /* elements of a vector */
-  int rows;           /* of the highest tile */
+  int rows;           /* of the highest tile that may have more than one vector */
+  int lone;           /* rows of the highest tile of one vector, for who has no more columns */
   const int *vectors; /* [i]: of the widest tile with i + 1 rows; falls with i */
-  const rg_tile_fn (*tile)[RG_TILE_VECTORS]; /* [rows - 1][vectors - 1] */
+  const rg_tile_fn (*tile)[RG_TILE_VECTORS]; /* [its rows - 1][its vectors - 1] */
 } rg_tiles;
 
 /* NULL where there are none: the plain loops do the work. `flipped`: a tile's A holds factors of B

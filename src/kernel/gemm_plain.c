@@ -91,7 +91,7 @@ static rung_dd step_dd(rung_dd x, rung_dd y, rung_dd c) {
   static const rg_tile_fn plain_table_##name[1][RG_TILE_VECTORS] = {                               \
       {plain_tile_##name, plain_tile_##name, plain_tile_##name, plain_tile_##name,                 \
        plain_tile_##name, plain_tile_##name, plain_tile_##name, plain_tile_##name}};               \
-  static const rg_tiles plain_tiles_##name = {PLAIN_LANES, 1, plain_widths, plain_table_##name};
+  static const rg_tiles plain_tiles_##name = {PLAIN_LANES, 1, 1, plain_widths, plain_table_##name};
 
 static const int plain_widths[] = {RG_TILE_VECTORS};
 DEFINE_PLAIN_TILE(f32, float, 0, fmaf)
