@@ -92,6 +92,8 @@ typedef struct rung_op {
                const rung_attributes *attr, int64_t *pieces, size_t *scratch);
   const struct rg_reducer *reducer; /**< The library's own reductions, which the engine fuses with
                                          what they reduce; NULL for others. */
+  const struct rg_follow *follow;   /**< The library's own kernels that do this elementwise op and
+                                         the next one in one pass; NULL for others. */
 } rung_op;
 
 /** Applies an op to 1..16 nodes. `op` must outlive graph and programs. An elementwise op of

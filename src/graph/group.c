@@ -2,17 +2,23 @@
 #include <string.h>
 
 #include "graph/compile.h"
+#include "op/kernels.h"
 
 /* Estimated operations of a piece: fewer would not repay the laying of what is the same in all its
  * tiles. */
 enum { PIECE_WORK = 200000, MOST_PIECES = 128 };
+
+/* An op that is not cheap takes about as long as so many that are. */
+enum { DEAR = 8 };
+
+enum { NO_REGISTER = -1, LEFT_TO_USER = -2 };
 
 /* A group being turned into a step. */
 typedef struct builder {
   rg_compiler *c;
   int unit;
   rg_step *step;
-  int *reg_of;  /* of a node of the group: its register, or -1 */
+  int *reg_of;  /* of a node of the group: its register, NO_REGISTER, or LEFT_TO_USER */
   int *uses;    /* of a node: uses in the group that are still to come */
   int operands; /* laid so far */
   bool busy[RG_MOST_NODES * (RUNG_MAX_OPERANDS + 1)];
@@ -83,6 +89,7 @@ static void release_operands(builder *b, int node) {
   rg_compiler *c = b->c;
   for (int j = 0; j < c->g->node[node].operands; j++) {
     int root = c->info[c->g->node[node].in[j]].root;
+    if (b->reg_of[root] == LEFT_TO_USER && c->info[root].unit == b->unit) release_operands(b, root);
     if (c->info[root].unit == b->unit && --b->uses[root] == 0 && b->reg_of[root] >= 0 &&
         !c->info[root].stored) /* a deferred one is kept to the end */
       b->busy[b->reg_of[root]] = false;
@@ -109,19 +116,78 @@ static void add_deferred(builder *b, int node) {
   b->step->operand[b->operands++] = (rg_slot){.reg = b->reg_of[node]};
 }
 
+static int root_of(const builder *b, int node, int j) {
+  return b->c->info[b->c->g->node[node].in[j]].root;
+}
+
+static bool is_left(const builder *b, int root) {
+  return b->c->info[root].unit == b->unit && b->reg_of[root] == LEFT_TO_USER;
+}
+
+/* The kernels that do `first` and then `user`, which reads it as operand `which`; or NULL. */
+static const rg_follow *follow_of(const builder *b, int first, int user, int which) {
+  const rung_graph *g = b->c->g;
+  const rg_follow *f = g->node[first].op->follow;
+  while (f && f->op && (strcmp(f->op, g->node[user].op->name) != 0 || f->which != which)) f++;
+  return f && f->op && f->kernel[b->c->program->dtype].portable ? f : NULL;
+}
+
+/* Can the node be done in one pass with its only user? Nothing was left to it, and nothing between
+ * the two may be written over an input, which would then be read too late. */
+static bool is_left_to_user(const builder *b, int node) {
+  const rg_compiler *c = b->c;
+  if (!c->g->node[node].op->follow || c->info[node].stored || b->uses[node] != 1) return false;
+  for (int j = 0; j < c->g->node[node].operands; j++)
+    if (is_left(b, root_of(b, node, j))) return false;
+  for (int i = c->info[node].next; i >= 0; i = c->info[i].next) {
+    for (int j = 0; j < c->g->node[i].operands; j++)
+      if (root_of(b, i, j) == node)
+        return follow_of(b, node, i, j) && !is_left(b, root_of(b, i, 1 - j));
+    if (c->info[i].over >= 0) return false;
+  }
+  return false;
+}
+
+static void add_operands(builder *b, rg_instruction *instruction, int node, int but) {
+  for (int j = 0; j < b->c->g->node[node].operands; j++) {
+    if (j == but) continue;
+    b->step->operand[b->operands++] = operand_slot(b, node, j);
+    instruction->operands++;
+  }
+}
+
+/* The node's kernel, or one that does what was left to it, too. */
+static void choose_kernels(builder *b, rg_instruction *instruction, int node) {
+  const rg_node *n = &b->c->g->node[node];
+  rung_dtype dtype = b->c->program->dtype;
+  *instruction = (rg_instruction){.reduction = -1,
+                                  .kernels = n->op->kernel[dtype],
+                                  .first_operand = b->operands,
+                                  .attr = n->attr};
+  for (int j = 0; j < n->operands; j++) {
+    int root = root_of(b, node, j);
+    if (!is_left(b, root)) continue;
+    instruction->kernels = follow_of(b, root, node, j)->kernel[dtype];
+    add_operands(b, instruction, root, -1);
+    add_operands(b, instruction, node, j);
+    return;
+  }
+  add_operands(b, instruction, node, -1);
+}
+
 static rung_status add_elementwise(builder *b, int node) {
   rg_compiler *c = b->c;
   const rg_node *n = &c->g->node[node];
+  if (is_left_to_user(b, node)) {
+    b->reg_of[node] = LEFT_TO_USER;
+    return RUNG_OK;
+  }
   rg_instruction *instruction = &b->step->instruction[b->step->instructions++];
-  *instruction = (rg_instruction){.reduction = -1,
-                                  .kernels = n->op->kernel[c->program->dtype],
-                                  .operands = n->operands,
-                                  .first_operand = b->operands,
-                                  .attr = n->attr};
+  choose_kernels(b, instruction, node);
   if (!instruction->kernels.portable)
     return rg_fail(c->ctx, RUNG_E_UNSUPPORTED, "compile: %s has no kernel for %s precision",
                    n->op->name, rung_dtype_name(c->program->dtype));
-  for (int j = 0; j < n->operands; j++) b->step->operand[b->operands++] = operand_slot(b, node, j);
+  b->step->work += n->op->cheap ? 1 : DEAR;
   if (c->info[node].stored && !is_deferred(c, node)) {
     instruction->out = (rg_slot){.reg = -1, .place = rg_place_of(c, node)};
     release_operands(b, node);
@@ -140,6 +206,7 @@ static void add_reduction(builder *b, int node) {
   step->instruction[step->instructions++] =
       (rg_instruction){.reduction = step->reductions, .operands = 1, .first_operand = b->operands};
   step->operand[b->operands++] = operand_slot(b, node, 0);
+  step->work++;
   step->reduction[step->reductions++] =
       (rg_reduction){.reducer = c->g->node[node].op->reducer,
                      .out = rg_place_of(c, node),
@@ -226,7 +293,7 @@ static void cut(const builder *b) {
                           (spans == 1 || step->span * step->row % period == 0);
   }
   count_scratch(step, size);
-  step->work = (double)step->count * step->instructions * (size == sizeof(rung_dd) ? 30 : 2);
+  step->work *= (double)step->count * (size == sizeof(rung_dd) ? 30 : 2);
   int64_t runs = spans * ((step->span + step->run - 1) / step->run);
   step->pieces = 1 + (int64_t)(step->work / PIECE_WORK);
   if (step->pieces > MOST_PIECES) step->pieces = MOST_PIECES;
@@ -237,7 +304,7 @@ static rung_status add_instructions(builder *b) {
   rg_compiler *c = b->c;
   const rg_unit *u = &c->unit[b->unit];
   for (int i = u->first; i >= 0; i = c->info[i].next) {
-    b->reg_of[i] = -1;
+    b->reg_of[i] = NO_REGISTER;
     for (int j = 0; j < c->g->node[i].operands; j++) b->uses[c->info[c->g->node[i].in[j]].root]++;
   }
   for (int i = u->first; i >= 0; i = c->info[i].next)

@@ -60,6 +60,23 @@
   RG_KERNELS_OF_TYPE(name, f64, double, function##_f64(a[i], b[i]))                                \
   RG_KERNELS_OF_TYPE(name, dd, rung_dd, function##_dd(a[i], b[i]))
 
+/* All nine kernels of `outer`, an expression in the type, the function `inner` of a[i] and b[i],
+ * and c[i]. */
+#define RG_PAIR(name, inner, outer)                                                                \
+  RG_KERNELS_OF_TYPE(name, f32, float, outer(f32, inner##_f32(a[i], b[i]), c[i]))                  \
+  RG_KERNELS_OF_TYPE(name, f64, double, outer(f64, inner##_f64(a[i], b[i]), c[i]))                 \
+  RG_KERNELS_OF_TYPE(name, dd, rung_dd, outer(dd, inner##_dd(a[i], b[i]), c[i]))
+
+/* What op may follow a binary one whose result it alone reads, as its operand `which`, in one pass
+ * over a tile: kernels of three operands, the first op's and the second's other one. Each op rounds
+ * as it does alone, so the bits are the same; what is saved is the way through a tile register. A
+ * list ends with a NULL name. */
+typedef struct rg_follow {
+  const char *op;
+  int which;
+  rung_kernels kernel[3];
+} rg_follow;
+
 #define RG_TABLE_OF_TYPE(name, suffix)                                                             \
   { name##_##suffix##_portable, name##_##suffix##_avx2, name##_##suffix##_avx512 }
 /* The `kernel` member of such an op. */
