@@ -21,8 +21,10 @@ void rg_bits4(uint64_t seed, uint64_t purpose, uint64_t index, uint64_t part, ui
   for (int i = 0; i < 4; i++) out[i] = r.v[i];
 }
 
+/* Of the largest bits the sum rounds up to 2^53. */
 static double unit_interval(uint64_t bits) {
-  return ((double)(bits >> 11) + 0.5) * 0x1p-53;
+  double u = ((double)(bits >> 11) + 0.5) * 0x1p-53;
+  return u < 1 ? u : 1 - 0x1p-53;
 }
 
 double rg_uniform(uint64_t seed, uint64_t purpose, uint64_t index) {

@@ -105,6 +105,13 @@ static rung_status give_up(rg_job *j, const char *why) {
                  kept);
 }
 
+/* Has running backwards come too far off? The network and its plan are the cause: the message says
+ * what would do, and a lower rate would not. */
+static bool has_drifted(const rg_job *j) {
+  bool reversed = rg_pass_get_plan(j->trainer->pass)->activations == RUNG_REVERSE;
+  return reversed && j->trainer->seen.drift > j->training.drift;
+}
+
 /* Back to the last good state, with a lower rate: once. */
 static rung_status recover(rg_job *j) {
   char why[600], note[800];
@@ -153,7 +160,7 @@ static rung_status step(rg_job *j) {
 static rung_status steps(rg_job *j) {
   while (j->standing.step < (double)j->per_epoch && !j->stopped) {
     rung_status status = step(j);
-    if (status == RUNG_E_NUMERIC) status = recover(j);
+    if (status == RUNG_E_NUMERIC && !has_drifted(j)) status = recover(j);
     if (status != RUNG_OK) return status;
     double now = rg_seconds();
     if (now - j->told > TELL_SECONDS) rg_job_tell(j, "training", NULL, NULL);

@@ -129,6 +129,9 @@ bool rg_pass_goes_back(const rg_pass *pass, int64_t layer);
 
 /* pass_observe.c: root mean square over the states before a block. */
 double rg_pass_rms(const rg_pass *pass, int block, bool fixed, void *const *state);
+/* RUNG_E_NUMERIC where states before a block are in fixed point and one is so large that sums
+ * within the block before may have gone round. */
+rung_status rg_pass_check_range(const rg_pass *pass, int block, void *const *state);
 
 /* pass_recurse.c: the whole of a chain that is one recursive span, with the head; `cotangent` gets
  * that of the states before it. */

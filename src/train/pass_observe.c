@@ -41,3 +41,38 @@ double rg_pass_rms(const rg_pass *pass, int block, bool fixed, void *const *stat
   }
   return sqrt(sum / (double)total);
 }
+
+#define REACH(type)                                                                                \
+  do {                                                                                             \
+    const type *a = array;                                                                         \
+    type size = 0;                                                                                 \
+    for (int64_t i = 0; i < count; i++) size |= a[i] < 0 ? ~a[i] : a[i];                           \
+    reach = (double)size;                                                                          \
+  } while (0)
+
+/* Whole numbers around that of the largest size, in bits: below 2^b where all are. */
+static double reach_of(rung_dtype dtype, int64_t count, const void *array) {
+  double reach;
+  if (dtype == RUNG_F32)
+    REACH(int32_t);
+  else
+    REACH(int64_t);
+  return reach;
+}
+
+rung_status rg_pass_check_range(const rg_pass *pass, int block, void *const *state) {
+  const rung_network *n = pass->network;
+  double half = n->dtype == RUNG_F32 ? 0x1p30 : 0x1p62,
+         unit = n->dtype == RUNG_F32 ? 0x1p-20 : 0x1p-40;
+  if (!rg_state_fixed(n, block)) return RUNG_OK;
+  for (int s = 0; s < n->blocks.list[block].states_in; s++) {
+    int64_t count = rung_shape_count(&n->state_shape[block][s]) * pass->options.batch;
+    if (reach_of(n->dtype, count, state[s]) >= half)
+      return rg_fail(pass->ctx, RUNG_E_NUMERIC,
+                     "before block %s a state has passed %.4g, half of what fixed point holds: "
+                     "sums may have gone round; a shorter time, more weight decay, model.norm or "
+                     "model.state: float would do",
+                     n->blocks.list[block].name, half * unit);
+  }
+  return RUNG_OK;
+}

@@ -143,6 +143,8 @@ static rung_status forward(rg_pass *pass) {
   cursor at = {pass->stored, pass->kept_area};
   for (int k = 0; k < pass->spans; k++) {
     const rg_span *span = &pass->span[k];
+    if (k > 0)
+      RG_TRY(rg_pass_check_range(pass, rg_pass_block_of(pass, span->first), pass->begin[k]));
     if (!is_kept(pass, k)) {
       RG_TRY(rg_pass_is_in_place(pass, span) ? cross_in_place(pass, k) : cross_span(pass, k));
       continue;
@@ -194,6 +196,7 @@ rung_status rg_pass_run_head(rg_pass *pass, void **cotangent) {
   rg_pass_head *h = &pass->head;
   const rung_network *n = pass->network;
   int states = n->blocks.list[h->first].states_in;
+  RG_TRY(rg_pass_check_range(pass, h->first, pass->begin[pass->spans]));
   for (int s = 0; s < states; s++) h->in[s] = pass->begin[pass->spans][s];
   h->in[states] = batch->target;
   h->in[states + 1] = batch->weight ? batch->weight : pass->ones;

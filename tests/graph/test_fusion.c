@@ -275,11 +275,74 @@ static void large_graphs_compile_fast(void **state) {
   rung_graph_destroy(g);
 }
 
+/* ---- two ops in one pass ---- */
+
+enum { PAIRS = 8, PAIR_LENGTH = 3001 };
+
+/* An expression of a, b and c; `between` gets what its second op is given by the first. */
+static rung_node build_pair(rung_graph *g, int which, const rung_node *in, rung_node *between) {
+  rung_node a = in[0], b = in[1], c = in[2];
+  bool less = which == 4 || which == 5;
+  *between = less ? rung_less(g, a, b) : rung_mul(g, a, b);
+  switch (which) {
+  case 0:
+    return rung_add(g, *between, c);
+  case 1:
+    return rung_add(g, c, *between);
+  case 2:
+    return rung_sub(g, *between, c);
+  case 3:
+    return rung_sub(g, c, *between);
+  case 4:
+    return rung_mul(g, *between, c);
+  case 5:
+    return rung_mul(g, c, *between);
+  case 6: /* of three in a row, two */
+    return rung_add(g, rung_mul(g, rung_less(g, a, c), *between), b);
+  default: /* both operands could be done with it */
+    return rung_sub(g, *between, rung_mul(g, b, c));
+  }
+}
+
+/* What stands between two ops is asked for as well, so that each is done by itself: the same bits.
+ */
+static void pairs_of_ops_have_the_bits_of_each(void **state) {
+  rung_context *ctx = *state;
+  const int64_t length = PAIR_LENGTH;
+  void *data[3], *alone[2], *together[1];
+  for (rung_dtype dtype = RUNG_F32; dtype <= RUNG_DD; dtype++) {
+    size_t bytes = PAIR_LENGTH * rung_dtype_size(dtype);
+    for (int i = 0; i < 3; i++) {
+      data[i] = malloc(bytes);
+      for (int64_t j = 0; j < PAIR_LENGTH; j++)
+        put(dtype, data[i], j, rg_normal(2, (uint64_t)i, (uint64_t)j));
+    }
+    for (rung_isa isa = RUNG_ISA_PORTABLE; isa <= rung_isa_best(); isa++)
+      for (int which = 0; which < PAIRS; which++) {
+        rung_graph *g;
+        rung_node in[3], out[2];
+        assert_ok(ctx, rung_set_isa(ctx, isa));
+        assert_ok(ctx, rung_graph_create(ctx, &g));
+        for (int i = 0; i < 3; i++) in[i] = rung_input(g, "x", 1, &length);
+        out[0] = build_pair(g, which, in, &out[1]);
+        run(ctx, g, dtype, 3, in, (const void *const *)data, 2, out, alone);
+        run(ctx, g, dtype, 3, in, (const void *const *)data, 1, out, together);
+        if (memcmp(alone[0], together[0], bytes) != 0)
+          fail_msg("pair %d, %s, instructions %d", which, rung_dtype_name(dtype), (int)isa);
+        free(alone[0]);
+        free(alone[1]);
+        free(together[0]);
+        rung_graph_destroy(g);
+      }
+    for (int i = 0; i < 3; i++) free(data[i]);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(fused_reductions_have_the_same_bits), TEST(sums_and_results_share_one_pass),
       TEST(cheap_values_are_computed_again),     TEST(arrays_take_the_place_of_what_dies),
-      TEST(large_graphs_compile_fast),
+      TEST(pairs_of_ops_have_the_bits_of_each),  TEST(large_graphs_compile_fast),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -191,6 +191,18 @@ static void the_second_time_it_gives_up(void **state) {
       "training.batch", "20", "training.epochs", "9", "training.optimiser.rate", "0.02",           \
       "run.threads", "1"
 
+/* A lower rate would not help against drift, so none is tried. */
+static void drift_ends_a_run_at_once(void **state) {
+  rung_context *ctx = *state;
+  char note[800] = "";
+  rung_recipe *recipe =
+      training_of(ctx, RECIPE(DENSE, "training.activations", "reverse", "training.drift", "1e-15"));
+  assert_error(ctx, rung_train(ctx, recipe, NULL, hear, note, NULL, NULL), RUNG_E_NUMERIC,
+               "run backwards, its beginning is off by");
+  assert_string_equal(note, "");
+  rung_recipe_destroy(recipe);
+}
+
 /* Three epochs each at 2, 4 and 8 layers; what was learned stays. */
 static void levels_double_the_layers(void **state) {
   rung_context *ctx = *state;
@@ -310,6 +322,7 @@ static int tests(void) {
       TEST(the_best_epoch_is_kept),
       TEST(a_run_off_its_course_is_restored_once),
       TEST(the_second_time_it_gives_up),
+      TEST(drift_ends_a_run_at_once),
       TEST(levels_double_the_layers),
       TEST(layers_are_held_stable),
       TEST(full_batch_optimisers_go_down),

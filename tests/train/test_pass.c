@@ -320,6 +320,25 @@ static void exact_reversal_gives_the_bits_of_storing(void **state) {
   }
 }
 
+/* Long before sums go round. */
+static void states_near_the_end_of_fixed_point_are_an_error(void **state) {
+  rung_context *ctx = *state;
+  rung_set_threads(ctx, 1);
+  chain_plan plan = plan_of(&chain_verlet_kind, RUNG_F32);
+  int64_t statistics;
+  plan.fixed = true;
+  plan.layers = 8;
+  parameters_of(ctx, &plan, &statistics);
+  for (int i = 0; i < 2; i++) {
+    rg_pass_options options = options_of(i ? RUNG_STORE : RUNG_REVERSE_EXACT, RUNG_CROSS_ENTROPY);
+    plan.step = 600; /* increments of a tanh are below 1: eight of them come to 4,800 at the most */
+    outcome o = run_with(ctx, &plan, &options);
+    assert_int_equal(o.status, RUNG_E_NUMERIC);
+    assert_non_null(strstr(rung_error(ctx), "a state has passed 1024"));
+    free_outcome(ctx, &o);
+  }
+}
+
 /* The depth of which nobody believes it. */
 static void sixteen_thousand_layers_are_reversed_to_the_bit(void **state) {
   rung_context *ctx = *state;
@@ -599,6 +618,7 @@ int main(void) {
       TEST(recomputation_gives_the_same_bits),
       TEST(reversal_gives_the_gradient),
       TEST(drift_past_the_bound_is_an_error),
+      TEST(states_near_the_end_of_fixed_point_are_an_error),
       TEST(reversal_takes_the_memory_of_few_layers),
       TEST(exact_reversal_gives_the_bits_of_storing),
       TEST(sixteen_thousand_layers_are_reversed_to_the_bit),
