@@ -23,8 +23,8 @@ typedef struct opening {
   rg_words classes;
   int64_t *members;      /* [classes]: images of each */
   unsigned char *head;   /* the beginning of an image */
-  int64_t height, width; /* of the first image */
-  int64_t first;         /* its place in the list */
+  int64_t height, width; /* of the first image, or of most */
+  int64_t first;         /* the place in the list of the first with them */
   bool colours;          /* any has them */
 } opening;
 
@@ -226,10 +226,50 @@ static rung_status check_image(opening *r, int64_t place, int32_t *label, rg_ima
   return check_size(r, place, image);
 }
 
+/* Where images of another size are left out: the size that most have, of the first 64 that there
+ * are, and the first of two that are equally frequent. */
+static rung_status find_usual_size(opening *r) {
+  enum { SIZES = 64 };
+  struct {
+    int64_t height, width, first, count;
+  } size[SIZES];
+  int sizes = 0, most = 0;
+  const rg_list *list = &r->files->list;
+  for (int64_t i = 0; i < list->count; i++) {
+    rg_image image;
+    const rg_entry *entry = &list->entry[i];
+    if (is_hidden(entry->name.text) || !is_image(entry->name.text)) continue;
+    rung_status status = check_kind(r, entry);
+    if (status == RUNG_OK) status = look_at_entry(r, entry, &image);
+    if (status != RUNG_OK && !is_bad_sample(status)) return status;
+    rung_clear_error(r->ctx);
+    if (status != RUNG_OK) continue;
+    int k = 0;
+    while (k < sizes && (size[k].height != image.height || size[k].width != image.width)) k++;
+    if (k == SIZES) continue;
+    if (k == sizes) {
+      size[k].height = image.height;
+      size[k].width = image.width;
+      size[k].first = i;
+      size[k].count = 0;
+      sizes++;
+    }
+    if (++size[k].count > size[most].count) most = k;
+  }
+  if (!sizes) return RUNG_OK;
+  for (int k = sizes - 1; k >= 0; k--)
+    if (size[k].count == size[most].count) most = k;
+  r->first = size[most].first;
+  r->height = size[most].height;
+  r->width = size[most].width;
+  return RUNG_OK;
+}
+
 /* Keeps the entries that are samples, in place. */
 static rung_status keep_images(opening *r) {
   rung_dataset *set = r->set;
   rg_list *list = &r->files->list;
+  if (set->options.skip_bad && !r->files->scaled) RG_TRY(find_usual_size(r));
   for (int64_t i = 0; i < list->count; i++) {
     int32_t label;
     rg_image image;

@@ -203,6 +203,18 @@ rung_status rg_recipe_fail(const rung_recipe *recipe, rung_context *ctx, const c
                  what);
 }
 
+rung_status rg_recipe_blame(const rung_recipe *recipe, rung_context *ctx, rung_status status,
+                            const char *key) {
+  char why[600], own[64];
+  if (status != RUNG_E_ARGUMENT && status != RUNG_E_SHAPE) return status;
+  snprintf(why, sizeof why, "%s", rung_error(ctx));
+  snprintf(own, sizeof own, "%.20s.%.*s", key, (int)(strcspn(why, ": ") % 40), why);
+  rung_clear_error(ctx);
+  if (rg_recipe_find(rg_recipe_table_of(recipe), own) >= 0)
+    return rg_recipe_fail(recipe, ctx, own, "%.20s.%.560s", key, why);
+  return rg_recipe_fail(recipe, ctx, key, "%s: %.560s", key, why);
+}
+
 rung_status rg_recipe_check(const rung_recipe *recipe, rung_context *ctx) {
   return rg_recipe_table_of(recipe)->check(recipe, ctx);
 }

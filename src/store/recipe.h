@@ -99,6 +99,11 @@ rung_status rg_recipe_check(const rung_recipe *recipe, rung_context *ctx);
 /* An error that begins with the recipe's name and the line of the key (NULL: no key's). */
 rung_status rg_recipe_fail(const rung_recipe *recipe, rung_context *ctx, const char *key,
                            const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* Where what a recipe says was refused by a function that knows no recipes, with `status`: the same
+ * error as the recipe's. `key` is the key that it is about, or a part of the recipe ("model"), of
+ * which the message may begin with a key's name. Other errors stay as they are. */
+rung_status rg_recipe_blame(const rung_recipe *recipe, rung_context *ctx, rung_status status,
+                            const char *key);
 
 /* ---- what it means ---- */
 

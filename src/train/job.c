@@ -64,14 +64,6 @@ static rung_status use_threads(rg_job *j) {
 
 /* ---- beginning ---- */
 
-/* A test set that cannot be used is told now, not hours later. */
-static rung_status look_at_test(rg_job *j) {
-  rung_dataset *set;
-  RG_TRY(rg_job_open_test(j, &set));
-  rung_dataset_destroy(set);
-  return RUNG_OK;
-}
-
 static void tell_plan(rg_job *j) {
   rg_text text;
   rung_train_progress told = {
@@ -103,7 +95,6 @@ static rung_status make_folder(rg_job *j) {
 
 static rung_status begin(rg_job *j) {
   RG_TRY(rg_job_prepare(j));
-  RG_TRY(look_at_test(j));
   RG_TRY(make_folder(j));
   rg_snapshot_take(j, &j->good);
   rg_job_event_start(j);

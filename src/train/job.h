@@ -102,8 +102,12 @@ rung_status rg_job_open_data(rg_job *job, size_t most);
 void rg_job_close_data(rg_job *job);
 /* Batches of so many samples as they are to be judged: normalised alone. */
 rung_batch_options rg_job_plain_batches(const rg_job *job, int64_t samples);
-/* The test set, in the form of the training set; NULL where the recipe names none. */
+/* The test set, in the form of the training set; NULL where the recipe names none. It takes the
+ * training samples' room. */
 rung_status rg_job_open_test(rg_job *job, rung_dataset **out);
+/* Opens the test set beside the training samples, to see that it can be used: what is wrong with it
+ * is told at the beginning, not hours later. */
+rung_status rg_job_look_at_test(rg_job *job);
 
 /* ---- job_plan.c ---- */
 

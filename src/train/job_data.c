@@ -23,7 +23,8 @@ static rung_status split(rg_job *j) {
   uint64_t seed = j->training.seed;
   rung_part all = {0};
   if (validation > 0) {
-    RG_TRY(rung_part_split(j->set, j->ctx, NULL, validation, seed, &all, &j->held));
+    rung_status status = rung_part_split(j->set, j->ctx, NULL, validation, seed, &all, &j->held);
+    if (status != RUNG_OK) return rg_recipe_blame(j->recipe, j->ctx, status, "data.validation");
   } else {
     RG_TRY(rung_part_all(j->set, j->ctx, &all));
   }
@@ -137,10 +138,27 @@ void rg_job_close_data(rg_job *j) {
   j->train = j->held = (rung_part){0};
 }
 
-rung_status rg_job_open_test(rg_job *j, rung_dataset **out) {
+static rung_status open_test(rg_job *j, size_t most, rung_dataset **out) {
   *out = NULL;
   if (!get(j, "data.test")) return RUNG_OK;
-  rung_dataset_options o = options_of(j, true, j->limit / 2);
+  rung_dataset_options o = options_of(j, true, most);
   o.form = j->form;
   return rung_dataset_open(j->ctx, get(j, "data.test"), &o, out);
+}
+
+rung_status rg_job_open_test(rg_job *j, rung_dataset **out) {
+  return open_test(j, j->limit / 2, out);
+}
+
+/* Beside the training samples there may be too little room for a table, which cannot stay on the
+ * disk: then it is looked at when they are gone. */
+rung_status rg_job_look_at_test(rg_job *j) {
+  rung_dataset *set;
+  size_t held = rung_dataset_bytes(j->set), room = j->limit > held ? j->limit - held : 1;
+  bool tight = j->limit && room < j->limit / 2;
+  rung_status status = open_test(j, tight ? room : j->limit / 2, &set);
+  rung_dataset_destroy(set);
+  if (status != RUNG_E_BUDGET || !tight) return status;
+  rung_clear_error(j->ctx);
+  return RUNG_OK;
 }

@@ -74,7 +74,9 @@ static rung_status make_network(rg_job *j, const rung_network *from) {
     int64_t outputs = j->classes ? rung_dataset_classes(j->set) : rung_dataset_targets(j->set);
     for (int i = 0; i < s.stages; i++) s.layers[i] >>= halvings;
     s.step *= (double)(1 << halvings); /* the final time stays */
-    RG_TRY(rung_network_create(j->ctx, &s, &sample, outputs, j->dtype, j->training.seed, &made));
+    rung_status status =
+        rung_network_create(j->ctx, &s, &sample, outputs, j->dtype, j->training.seed, &made);
+    if (status != RUNG_OK) return rg_recipe_blame(j->recipe, j->ctx, status, "model");
   }
   j->network = made;
   j->network_bytes = (size_t)(made->parameters + made->statistics) * rung_dtype_size(j->dtype);
@@ -240,6 +242,7 @@ static rung_status open_samples(rg_job *j) {
 rung_status rg_job_prepare(rg_job *j) {
   double level = j->standing.level;
   RG_TRY(open_samples(j));
+  RG_TRY(rg_job_look_at_test(j));
   if (!j->limit || (int)level == j->levels - 1) return try_level(j);
   j->standing.level = j->levels - 1;
   RG_TRY(try_level(j));
