@@ -167,7 +167,7 @@ void run_swiss(void) {
   static problem p;
   const plan plans[] = {
       {"antisymmetric", 4, 32, 20, 1e-2, 0, 6, {3000, 600, 300, 200, 100, 100}},
-      {"hamiltonian", 4, 32, 20, 1e-2, 0, 6, {3000, 600, 300, 200, 100, 100}},
+      {"hamiltonian", 8, 32, 20, 1e-2, 0, 6, {3000, 600, 300, 200, 100, 100}},
   };
   make_swiss(&p);
   for (int i = 0; i < 2; i++) run_plan(&p, &plans[i], 1, 18);
