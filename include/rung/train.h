@@ -59,8 +59,20 @@ typedef struct rung_training {
   rung_activations activations; /**< Default RUNG_ACTIVATIONS_AUTO. */
   double drift;  /**< RUNG_REVERSE: largest relative error of the inverse. Default 1e-3. */
   size_t memory; /**< Bytes that the trainer may take; 0 (default): no limit. */
+  int modulewise; /**< 1: the modules of a network with exits are trained one by one, each under a
+                       classifier of its own (docs/modulewise.md). Default 0: end to end. */
+  const char *procedure; /**< "parallel" (default): every step trains all modules, each on what the
+                              one before hands on; "sequential": one after the other, those before
+                              frozen; "multilap": the same in laps. */
+  int64_t laps;          /**< Of procedure "multilap". Default 5. */
+  double tau;            /**< Of the penalty W / (2 tau), where W is a module's transport cost; 0:
+                              none; RUNG_TAU_AUTO (default): set from `ratio`. */
+  double ratio;          /**< RUNG_TAU_AUTO: the penalty's size beside the loss. Default 0.1. */
+  int transport_sum;     /**< 1: W sums over the elements of a layer; 0 (default): their mean. */
   uint64_t seed; /**< Of dropout. Default 1. */
 } rung_training;
+
+#define RUNG_TAU_AUTO (-1.0) /**< See rung_training. */
 
 /** The defaults. */
 RUNG_API rung_training rung_training_default(void);

@@ -140,6 +140,22 @@ static const rg_recipe_key keys[] = {
      "stop after so many without a lower held-out loss; 0: go on to the end"},
     {"training.stability", RG_VALUE_CHOICE, "off", 0, 0, "off warn project", NULL,
      "warn: measure each layer in each epoch and say which is unstable; project: keep it inside"},
+    {"training.scheme", RG_VALUE_CHOICE, "end-to-end", 0, 0, "end-to-end modulewise", NULL,
+     "modulewise: the network is cut into modules, each trained under a classifier of its own"},
+    {"training.procedure", RG_VALUE_CHOICE, "parallel", 0, 0, "parallel sequential multilap", NULL,
+     "modulewise: all modules in each step, one after the other, or the same in laps"},
+    {"training.modules", RG_VALUE_WHOLE, "4", 1, 64, NULL, NULL,
+     "modulewise: how many; cut so that their states take about the same memory"},
+    {"training.laps", RG_VALUE_WHOLE, "5", 1, 1000, NULL, NULL,
+     "multilap: how often each module has its turn"},
+    {"training.tau", RG_VALUE_NUMBER, "auto", 0, 1e12, "auto", NULL,
+     "modulewise: of the penalty W / (2 tau) on the transport cost W; 0: none; auto: from ratio"},
+    {"training.ratio", RG_VALUE_NUMBER, "0.1", 1e-6, 1e3, NULL, NULL,
+     "tau auto: the penalty's size beside the loss"},
+    {"training.transport", RG_VALUE_CHOICE, "mean", 0, 0, "mean sum", NULL,
+     "modulewise: whether W sums the mean or the sum of squares of what a layer adds"},
+    {"training.head", RG_VALUE_CHOICE, "conv", 0, 0, "conv pool mlp", NULL,
+     "modulewise: the classifier of each module but the last"},
     {"training.precision", RG_VALUE_CHOICE, "single", 0, 0, "single double quad", NULL,
      "arithmetic of weights and training: about 7, 16 or 32 digits"},
     /* run */
@@ -170,6 +186,10 @@ static bool is_fixed(const rung_recipe *recipe) {
          rg_recipe_is(recipe, "training.activations", "reverse-exact");
 }
 
+static bool is_modulewise(const rung_recipe *recipe) {
+  return rg_recipe_is(recipe, "training.scheme", "modulewise");
+}
+
 /* Without channels or layers in the recipe these are left as the architecture has them: where one
  * list is given, it says how many stages there are. */
 void rg_recipe_network(const rung_recipe *recipe, rung_network_settings *out) {
@@ -197,6 +217,7 @@ void rg_recipe_network(const rung_recipe *recipe, rung_network_settings *out) {
   s.dropout = rg_recipe_real(recipe, "model.dropout");
   s.nodes = rg_recipe_whole(recipe, "model.nodes");
   s.fixed = is_fixed(recipe);
+  s.exit_head = rung_recipe_get(recipe, "training.head");
   *out = s;
 }
 
@@ -264,6 +285,13 @@ void rg_recipe_training(const rung_recipe *recipe, rung_training *out) {
   t.drift = rg_recipe_real(recipe, "training.drift");
   t.memory = (size_t)rg_recipe_real(recipe, "training.memory");
   t.seed = rg_recipe_seed(recipe, "run.seed");
+  t.modulewise = is_modulewise(recipe);
+  t.procedure = rung_recipe_get(recipe, "training.procedure");
+  t.laps = rg_recipe_whole(recipe, "training.laps");
+  t.tau = rg_recipe_is(recipe, "training.tau", "auto") ? RUNG_TAU_AUTO
+                                                       : rg_recipe_real(recipe, "training.tau");
+  t.ratio = rg_recipe_real(recipe, "training.ratio");
+  t.transport_sum = rg_recipe_is(recipe, "training.transport", "sum");
   *out = t;
 }
 
@@ -439,11 +467,44 @@ static rung_status check_training(const rung_recipe *recipe, rung_context *ctx) 
   return RUNG_OK;
 }
 
+/* What looks at the network as a whole does not go with modules. */
+static rung_status check_modules(const rung_recipe *recipe, rung_context *ctx) {
+  static const char *const whole[] = {"lbfgs", "gauss-newton"};
+  const char *procedure = rung_recipe_get(recipe, "training.procedure");
+  int64_t turns = rg_recipe_whole(recipe, "training.modules");
+  if (!is_modulewise(recipe)) return RUNG_OK;
+  for (int i = 0; i < 2; i++)
+    if (rg_recipe_is(recipe, "training.optimiser", whole[i]))
+      return rg_recipe_fail(recipe, ctx, "training.optimiser",
+                            "optimiser %s sees the network as a whole; modules take sgd, momentum, "
+                            "nesterov or adamw",
+                            whole[i]);
+  if (rg_recipe_whole(recipe, "model.levels") > 1)
+    return rg_recipe_fail(recipe, ctx, "model.levels", "levels do not go with modules");
+  if (!rg_recipe_is(recipe, "training.stability", "off"))
+    return rg_recipe_fail(recipe, ctx, "training.stability",
+                          "stability is measured of networks trained end to end");
+  if (rg_recipe_real(recipe, "training.smoothness") > 0)
+    return rg_recipe_fail(recipe, ctx, "training.smoothness",
+                          "smoothness in time spans modules: not with scheme modulewise");
+  if (strcmp(procedure, "parallel") == 0) return RUNG_OK;
+  if (strcmp(procedure, "multilap") == 0) turns *= rg_recipe_whole(recipe, "training.laps");
+  if (rg_recipe_whole(recipe, "training.patience") > 0)
+    return rg_recipe_fail(recipe, ctx, "training.patience",
+                          "modules that are trained in turn have their epochs: no patience");
+  if (rg_recipe_whole(recipe, "training.epochs") < turns)
+    return rg_recipe_fail(recipe, ctx, "training.epochs",
+                          "expected an epoch for each of the %lld turns of modules, found %lld",
+                          (long long)turns, (long long)rg_recipe_whole(recipe, "training.epochs"));
+  return RUNG_OK;
+}
+
 static rung_status check(const rung_recipe *recipe, rung_context *ctx) {
   RG_TRY(check_data(recipe, ctx));
   RG_TRY(check_stages(recipe, ctx));
   RG_TRY(check_block(recipe, ctx));
   RG_TRY(check_activations(recipe, ctx));
+  RG_TRY(check_modules(recipe, ctx));
   return check_training(recipe, ctx);
 }
 

@@ -73,7 +73,7 @@ static void tell_plan(rg_job *j) {
   rg_text_printf(&text, "%lld samples, %lld held out; %lld weights, %lld layers\n",
                  (long long)j->train.count, (long long)j->held.count,
                  (long long)rung_network_parameters(j->network),
-                 (long long)rg_pass_layers(j->trainer->pass));
+                 (long long)rg_network_layers(j->network));
   rg_text_printf(&text, "%s\n%.2f MB planned in all", rung_trainer_plan(j->trainer),
                  (double)j->planned / 1e6);
   if (j->limit) rg_text_printf(&text, ", %.2f MB allowed", (double)j->limit / 1e6);

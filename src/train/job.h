@@ -94,6 +94,13 @@ typedef struct rg_job {
   bool stopped;       /* the caller stopped it */
 } rg_job;
 
+/* Layers of the chain, those of stages counted one by one. */
+static inline int64_t rg_network_layers(const rung_network *network) {
+  int64_t layers = 0;
+  for (int i = 0; i < network->blocks.count; i++) layers += network->blocks.list[i].layers;
+  return layers;
+}
+
 /* ---- job_data.c ---- */
 
 /* Opens the data, splits, normalises; takes at most `most` bytes for samples (0: no limit). */

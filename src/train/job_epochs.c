@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "train/job.h"
+#include "train/modular.h"
 
 #define TELL_SECONDS 0.02 /* between two reports */
 #define SAVE_SECONDS 60.0 /* between two saves within an epoch */
@@ -108,7 +109,7 @@ static rung_status give_up(rg_job *j, const char *why) {
 /* Has running backwards come too far off? The network and its plan are the cause: the message says
  * what would do, and a lower rate would not. */
 static bool has_drifted(const rg_job *j) {
-  bool reversed = rg_pass_get_plan(j->trainer->pass)->activations == RUNG_REVERSE;
+  bool reversed = rg_pass_get_plan(rg_trainer_pass(j->trainer))->activations == RUNG_REVERSE;
   return reversed && j->trainer->seen.drift > j->training.drift;
 }
 
@@ -146,7 +147,7 @@ static rung_status step(rg_job *j) {
   j->data_seconds += got - begun;
   j->step_seconds += rg_seconds() - got;
   rg_job_count_right(j, rung_trainer_scores(j->trainer), &batch, &s->right, &s->counted);
-  bool reversed = rg_pass_get_plan(j->trainer->pass)->activations == RUNG_REVERSE;
+  bool reversed = rg_pass_get_plan(rg_trainer_pass(j->trainer))->activations == RUNG_REVERSE;
   if (reversed && j->trainer->seen.drift > s->drift) s->drift = j->trainer->seen.drift;
   s->loss_sum += loss;
   s->step++;
@@ -213,6 +214,17 @@ static bool count_epoch(rg_job *j, const rung_epoch *e) {
   return true;
 }
 
+/* Where it is another module's turn from now on: losses of two modules do not compare, so the search
+ * for the best begins anew, and what is frozen stays as it is now. */
+static void next_turn(rg_job *j) {
+  rg_standing *s = &j->standing;
+  bool done = (int64_t)s->epoch == j->epochs;
+  if (done || !j->trainer->modular || !rg_modular_turns(j->trainer->modular)) return;
+  s->best_epoch = s->since_best = 0;
+  j->best_to_write = false;
+  memset(&j->watch, 0, sizeof j->watch);
+}
+
 static rung_status end_epoch(rg_job *j) {
   rung_epoch e = sum_up(j);
   if (j->check) rg_job_tell(j, "validating", NULL, NULL);
@@ -221,6 +233,7 @@ static rung_status end_epoch(rg_job *j) {
   j->validation_seconds = rg_seconds() - begun;
   if (count_epoch(j, &e)) keep_best(j);
   rg_job_event_epoch(j, &e);
+  next_turn(j);
   j->data_seconds = j->step_seconds = 0;
   RG_TRY(rg_job_stability(j));
   if (j->watch.row == 0) rg_snapshot_take(j, &j->good);

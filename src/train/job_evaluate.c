@@ -5,6 +5,7 @@
 #include "nn/network.h"
 #include "num/f64.h"
 #include "train/job.h"
+#include "train/modular.h"
 
 /* ---- one sample ---- */
 
@@ -74,6 +75,8 @@ static void add_batch(const rg_job *j, const void *scores, const rung_batch *bat
 rung_status rg_job_score(rg_job *j, rung_batches *batches, rg_score *out) {
   int64_t count = rung_batches_size(batches), all = rung_batches_per_epoch(batches);
   size_t outputs = (size_t)rung_network_outputs(j->network);
+  int exit = rung_network_exits(j->network) + 1;
+  if (j->trainer && j->trainer->modular) exit = rg_modular_exit(j->trainer->modular);
   void *scores = rg_alloc(j->ctx, (size_t)count * outputs, rung_dtype_size(j->dtype));
   rung_status status = scores ? rung_batches_seek(batches, 0, 0) : RUNG_E_MEMORY;
   out->loss = out->accuracy = 0;
@@ -81,7 +84,8 @@ rung_status rg_job_score(rg_job *j, rung_batches *batches, rg_score *out) {
   for (int64_t i = 0; i < all && status == RUNG_OK; i++) {
     rung_batch batch;
     status = rung_batches_next(batches, &batch);
-    if (status == RUNG_OK) status = rung_network_apply(j->network, j->ctx, count, batch.x, scores);
+    if (status == RUNG_OK)
+      status = rung_network_apply_exit(j->network, j->ctx, exit, count, batch.x, scores);
     if (status == RUNG_OK) add_batch(j, scores, &batch, out);
   }
   rg_free(j->ctx, scores);

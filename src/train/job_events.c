@@ -8,6 +8,7 @@
 
 #include "study/tensorboard.h"
 #include "train/job.h"
+#include "train/modular.h"
 
 static void add_key(rg_text *out, const char *name) {
   rg_text_add(out, ",");
@@ -87,17 +88,32 @@ void rg_job_event_start(rg_job *j) {
 }
 
 void rg_job_event_plan(rg_job *j) {
-  const rg_pass_plan *plan = rg_pass_get_plan(j->trainer->pass);
+  const rg_pass_plan *plan = rg_pass_get_plan(rg_trainer_pass(j->trainer));
   rg_text *out = begin(j, "plan");
   add_whole(out, "level", (int64_t)j->standing.level + 1);
   add_whole(out, "parameters", rung_network_parameters(j->network));
-  add_whole(out, "layers", rg_pass_layers(j->trainer->pass));
+  add_whole(out, "layers", rg_network_layers(j->network));
   add_string(out, "plan", rung_trainer_plan(j->trainer));
   add_real(out, "work", plan->work);
   add_whole(out, "step_bytes", (int64_t)rung_trainer_bytes(j->trainer));
   add_whole(out, "planned_bytes", (int64_t)j->planned);
   add_whole(out, "limit_bytes", (int64_t)j->limit);
   end(j);
+}
+
+/* What the modules' last steps came to; those that were not trained yet have null. */
+static void add_modules(rg_text *out, const rg_modular *modular) {
+  add_key(out, "modules");
+  for (int k = 1; k <= rg_modular_modules(modular); k++) {
+    rg_module_seen seen = rg_modular_seen(modular, k);
+    rg_text_add(out, k > 1 ? ",{\"loss\":" : "[{\"loss\":");
+    rg_text_json_number(out, seen.loss);
+    add_real(out, "transport", seen.transport);
+    add_real(out, "weight", seen.weight);
+    add_real(out, "ratio", seen.weight * seen.transport / seen.loss);
+    rg_text_add(out, "}");
+  }
+  rg_text_add(out, "]");
 }
 
 void rg_job_event_epoch(rg_job *j, const rung_epoch *e) {
@@ -112,6 +128,7 @@ void rg_job_event_epoch(rg_job *j, const rung_epoch *e) {
   add_real(out, "gradient_norm", j->trainer->gradient_norm);
   add_real(out, "drift", e->drift);
   add_whole(out, "best_epoch", (int64_t)j->standing.best_epoch);
+  if (j->trainer->modular) add_modules(out, j->trainer->modular);
   end_parted(j, true);
 }
 

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "nn/module.h"
 #include "train/job.h"
 
 /* Stacks of threads, buffers of the C library and of what is read and written, pages of code that
@@ -63,6 +64,19 @@ static rung_status describe_data(rg_job *j) {
   return rung_network_set_form(j->network, j->ctx, j->form);
 }
 
+/* Where the network is cut into modules. */
+static rung_status choose_exits(rg_job *j, rung_network_settings *s, const rung_shape *sample,
+                                int64_t outputs) {
+  rung_network *chain;
+  int modules = j->training.modulewise ? (int)rg_recipe_whole(j->recipe, "training.modules") : 1;
+  if (modules == 1) return RUNG_OK;
+  RG_TRY(rg_network_declare_settings(j->ctx, s, sample, outputs, j->dtype, &chain));
+  rung_status status = rg_choose_exits(chain, modules, s->exit_at);
+  rung_network_destroy(chain);
+  s->exits = modules - 1;
+  return status;
+}
+
 static rung_status make_network(rg_job *j, const rung_network *from) {
   rung_network *made;
   if (from) {
@@ -74,8 +88,9 @@ static rung_status make_network(rg_job *j, const rung_network *from) {
     int64_t outputs = j->classes ? rung_dataset_classes(j->set) : rung_dataset_targets(j->set);
     for (int i = 0; i < s.stages; i++) s.layers[i] >>= halvings;
     s.step *= (double)(1 << halvings); /* the final time stays */
-    rung_status status =
-        rung_network_create(j->ctx, &s, &sample, outputs, j->dtype, j->training.seed, &made);
+    rung_status status = choose_exits(j, &s, &sample, outputs);
+    if (status == RUNG_OK)
+      status = rung_network_create(j->ctx, &s, &sample, outputs, j->dtype, j->training.seed, &made);
     if (status != RUNG_OK) return rg_recipe_blame(j->recipe, j->ctx, status, "model");
   }
   j->network = made;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "optim/schedule.h"
+#include "train/modular.h"
 
 /* ---- making ---- */
 
@@ -55,7 +56,8 @@ static rung_status make_optimiser(rung_trainer *t) {
   if (!descent) return rg_full_batch_create(t, &t->full);
   t->training.optimiser = descent->name;
   t->rate = t->training.rate > 0 ? t->training.rate : descent->rate;
-  RG_TRY(rg_stepper_create(t->ctx, descent, &t->training, n->dtype, n->parameters, n->decaying,
+  if (!t->training.modulewise)
+    RG_TRY(rg_stepper_create(t->ctx, descent, &t->training, n->dtype, n->parameters, n->decaying,
                            &t->stepper));
   return t->training.average > 0 ? make_average(t) : RUNG_OK;
 }
@@ -106,10 +108,28 @@ static rung_status tell_plan(rung_trainer *t, size_t optimiser) {
   return rg_text_status(&text);
 }
 
+/* The modules, with their optimisers, get what is left of the memory allowed. */
+static rung_status make_modules(rung_trainer *t, size_t used, size_t *needed) {
+  size_t allowed = t->training.memory, left = allowed > used ? allowed - used : 1;
+  rung_status status = rg_modular_create(t, allowed ? left : 0, needed, &t->modular);
+  if (status != RUNG_E_BUDGET) return status;
+  rung_clear_error(t->ctx);
+  *needed += used;
+  return rg_fail(t->ctx, status,
+                 "memory: %zu bytes are allowed for training module-wise, but it takes at least "
+                 "%zu: batch %lld, %d modules",
+                 allowed, *needed, (long long)t->training.batch, rung_network_exits(t->network) + 1);
+}
+
 static rung_status make(rung_trainer *t, bool observe, size_t *least) {
   size_t before = t->ctx->bytes_now;
   RG_TRY(make_optimiser(t));
   size_t optimiser = t->ctx->bytes_now - before;
+  if (t->training.modulewise) {
+    RG_TRY(make_modules(t, optimiser, least));
+    t->bytes = t->ctx->bytes_now - before;
+    return rg_modular_tell(t->modular, &t->plan);
+  }
   RG_TRY(make_pass(t, optimiser, observe, least));
   t->bytes = t->ctx->bytes_now - before;
   return tell_plan(t, optimiser);
@@ -157,6 +177,7 @@ size_t rg_trainer_state_bytes(const rung_network *n, const rung_training *traini
 void rung_trainer_destroy(rung_trainer *t) {
   if (!t) return;
   rg_pass_destroy(t->pass);
+  rg_modular_destroy(t->modular);
   rg_full_batch_destroy(t->full);
   rg_smoothness_destroy(t->smoothness);
   rg_stepper_destroy(t->averager);
@@ -172,7 +193,12 @@ void rung_trainer_destroy(rung_trainer *t) {
 
 /* ---- steps ---- */
 
+const rg_pass *rg_trainer_pass(const rung_trainer *t) {
+  return t->modular ? rg_modular_pass(t->modular, rg_modular_modules(t->modular)) : t->pass;
+}
+
 double rg_trainer_rate(const rung_trainer *t) {
+  if (t->modular) return rg_modular_rate(t->modular);
   return t->lowered * rg_schedule_rate(&t->training, t->rate, t->step, t->steps, t->steps_of_epoch);
 }
 
@@ -214,6 +240,10 @@ static rung_status descend(rung_trainer *t, const rg_pass_batch *batch) {
   rung_network *n = t->network;
   size_t bytes = (size_t)n->statistics * rung_dtype_size(n->dtype);
   memcpy(t->running_before, n->running, bytes);
+  if (t->modular) {
+    RG_TRY(rg_modular_step(t->modular, batch));
+    return t->average ? update_average(t) : RUNG_OK;
+  }
   rung_status status = rg_trainer_evaluate(t, batch);
   if (status == RUNG_OK) status = check_finite(t);
   if (status != RUNG_OK) {
@@ -250,6 +280,7 @@ int rg_trainer_arrays(rung_trainer *t, rg_trainer_array *out) {
     out[count++] = (rg_trainer_array){"average_running", t->average_running, n->statistics, false};
   }
   if (t->full) count += rg_full_batch_arrays(t->full, out + count);
+  if (t->modular) count += rg_modular_arrays(t->modular, out + count);
   return count;
 }
 

@@ -8,6 +8,8 @@
 
 /* A way to take steps that sees the whole batch at once: L-BFGS, Gauss-Newton. */
 typedef struct rg_full_batch rg_full_batch;
+/* Trains modules instead of the whole: modular.h. */
+typedef struct rg_modular rg_modular;
 
 struct rung_trainer {
   rung_context *ctx;
@@ -18,7 +20,8 @@ struct rung_trainer {
   int64_t step;   /* taken so far */
   double lowered; /* what the schedule's rate is multiplied by: 1 until a run had to be restored */
   rg_stepper *stepper;   /* NULL: full_batch ... */
-  rg_full_batch *full;   /* ... takes the steps */
+  rg_full_batch *full;   /* ... takes the steps, or ... */
+  rg_modular *modular;   /* ... the modules do; then `pass` is NULL */
   bool converged;        /* it cannot get any lower */
   rg_stepper *averager;  /* NULL unless weights are averaged */
   void *average;         /* [parameters] */
@@ -42,7 +45,7 @@ typedef struct rg_trainer_array {
   int64_t count;
   bool real;
 } rg_trainer_array;
-#define RG_MOST_TRAINER_ARRAYS 20
+#define RG_MOST_TRAINER_ARRAYS (20 + RG_MOST_DESCENT_STATES * (RUNG_MOST_EXITS + 1))
 
 /* As rung_trainer_create(); *least gets the bytes that would do where these are too few. `observe`:
  * norms of states and cotangents at each layer are wanted. */
@@ -56,6 +59,9 @@ size_t rg_trainer_state_bytes(const rung_network *network, const rung_training *
 /* Lists them and returns how many. Together with step, stepper->steps and `lowered` they are all
  * that the next step depends on beside its batch. */
 int rg_trainer_arrays(rung_trainer *trainer, rg_trainer_array *out);
+
+/* Its pass, or that of the last module. */
+const rg_pass *rg_trainer_pass(const rung_trainer *trainer);
 
 /* The learning rate of the next step. */
 double rg_trainer_rate(const rung_trainer *trainer);

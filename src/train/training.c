@@ -15,5 +15,9 @@ rung_training rung_training_default(void) {
                          .delta = 1,
                          .activations = RUNG_ACTIVATIONS_AUTO,
                          .drift = 1e-3,
+                         .procedure = "parallel",
+                         .laps = 5,
+                         .tau = RUNG_TAU_AUTO,
+                         .ratio = 0.1,
                          .seed = 1};
 }
