@@ -57,8 +57,8 @@ typedef struct rung_training {
   double smoothing;      /**< Label smoothing, 0..1. Default 0. */
   double delta;          /**< Huber's. Default 1. */
   rung_activations activations; /**< Default RUNG_ACTIVATIONS_AUTO. */
-  double drift;  /**< RUNG_REVERSE: largest relative error of the inverse. Default 1e-3. */
-  size_t memory; /**< Bytes that the trainer may take; 0 (default): no limit. */
+  double drift;   /**< RUNG_REVERSE: largest relative error of the inverse. Default 1e-3. */
+  size_t memory;  /**< Bytes that the trainer may take; 0 (default): no limit. */
   int modulewise; /**< 1: the modules of a network with exits are trained one by one, each under a
                        classifier of its own (docs/modulewise.md). Default 0: end to end. */
   const char *procedure; /**< "parallel" (default): every step trains all modules, each on what the
@@ -69,7 +69,7 @@ typedef struct rung_training {
                               none; RUNG_TAU_AUTO (default): set from `ratio`. */
   double ratio;          /**< RUNG_TAU_AUTO: the penalty's size beside the loss. Default 0.1. */
   int transport_sum;     /**< 1: W sums over the elements of a layer; 0 (default): their mean. */
-  uint64_t seed; /**< Of dropout. Default 1. */
+  uint64_t seed;         /**< Of dropout. Default 1. */
 } rung_training;
 
 #define RUNG_TAU_AUTO (-1.0) /**< See rung_training. */

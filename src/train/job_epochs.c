@@ -214,8 +214,8 @@ static bool count_epoch(rg_job *j, const rung_epoch *e) {
   return true;
 }
 
-/* Where it is another module's turn from now on: losses of two modules do not compare, so the search
- * for the best begins anew, and what is frozen stays as it is now. */
+/* Where it is another module's turn from now on: losses of two modules do not compare, so the
+ * search for the best begins anew, and what is frozen stays as it is now. */
 static void next_turn(rg_job *j) {
   rg_standing *s = &j->standing;
   bool done = (int64_t)s->epoch == j->epochs;

@@ -94,8 +94,7 @@ static rung_status make_part(rg_modular *m, int module) {
   const rg_descent *descent = rg_descent_find(t->training.optimiser);
   RG_TRY(rg_network_module(t->network, m->ctx, module + 1, &own->part));
   if (t->training.tau != 0)
-    own->part->transport =
-        t->training.transport_sum ? RG_TRANSPORT_SUM : RG_TRANSPORT_MEAN;
+    own->part->transport = t->training.transport_sum ? RG_TRANSPORT_SUM : RG_TRANSPORT_MEAN;
   own->partial = rg_alloc(m->ctx, (size_t)rg_norm_partials(own->part->parameters), sizeof(double));
   if (!own->partial) return RUNG_E_MEMORY;
   for (int i = 0; i < descent->states; i++)
@@ -141,8 +140,10 @@ static rung_status make_passes(rg_modular *m, size_t memory, size_t *least) {
   size_t total = rung_memory_now(m->ctx) - before + arena;
   if (memory && total > memory) {
     *least = total;
-    return rg_fail(m->ctx, RUNG_E_BUDGET, "modules: %zu bytes do not hold their passes, which take "
-                   "%zu", memory, total);
+    return rg_fail(m->ctx, RUNG_E_BUDGET,
+                   "modules: %zu bytes do not hold their passes, which take "
+                   "%zu",
+                   memory, total);
   }
   m->arena = rg_alloc(m->ctx, arena, 1);
   if (!m->arena) return RUNG_E_MEMORY;
@@ -263,7 +264,8 @@ static double told(double value) {
 static rung_status evaluate(rg_modular *m, int module, const rg_pass_batch *batch, double *norm) {
   member *own = &m->list[module];
   RG_TRY(rg_pass_run(own->pass, batch, &own->seen));
-  *norm = rg_norm(m->ctx, own->part->dtype, own->part->parameters, own->seen.gradient, own->partial);
+  *norm =
+      rg_norm(m->ctx, own->part->dtype, own->part->parameters, own->seen.gradient, own->partial);
   own->told = (rg_module_seen){own->seen.loss, own->seen.transport, batch->transport};
   if (isfinite(own->seen.loss) && isfinite(*norm)) return RUNG_OK;
   return rg_fail(m->ctx, RUNG_E_NUMERIC,
@@ -284,8 +286,8 @@ static rung_status step_module(rg_modular *m, int module, const rg_turn *turn,
   batch.transport = weight_of(m, module);
   RG_TRY(evaluate(m, module, &batch, &norm));
   double scale = clip > 0 && norm > clip ? clip / norm : 1;
-  double rate = t->lowered * rg_schedule_rate(&t->training, t->rate, turn->step, turn->steps,
-                                              t->steps_of_epoch);
+  double rate = t->lowered *
+                rg_schedule_rate(&t->training, t->rate, turn->step, turn->steps, t->steps_of_epoch);
   own->stepper->steps = turn->step;
   RG_TRY(rg_stepper_step(own->stepper, rate, scale, own->part->theta, own->seen.gradient));
   follow_ratio(m, module);
@@ -341,8 +343,8 @@ int rg_modular_arrays(rg_modular *m, rg_trainer_array *out) {
     for (int i = 0; i < m->list[k].stepper->descent->states; i++)
       out[count++] = (rg_trainer_array){m->name[k][i], m->list[k].stepper->state[i],
                                         m->list[k].part->parameters, false};
-  out[count++] = (rg_trainer_array){"penalty", m->penalty,
-                                    m->modules * (int64_t)PENALTY_NUMBERS, true};
+  out[count++] =
+      (rg_trainer_array){"penalty", m->penalty, m->modules * (int64_t)PENALTY_NUMBERS, true};
   return count;
 }
 

@@ -4,8 +4,8 @@
  *
  *   mean loss(F_k(T_k(x)), y) + w_k W_k,      w_k = 1 / (2 tau_k),
  *
- * where W_k is the transport cost: the sum over its layers of the mean (or sum) of r^2, r being what
- * a layer adds to its state. docs/modulewise.md */
+ * where W_k is the transport cost: the sum over its layers of the mean (or sum) of r^2, r being
+ * what a layer adds to its state. docs/modulewise.md */
 #ifndef RG_MODULAR_H
 #define RG_MODULAR_H
 
@@ -13,8 +13,8 @@
 
 typedef struct rg_modular rg_modular;
 
-/* Which module (from 1) is trained in a step, or 0 for all of them; the step within the module's own
- * steps, and how many these are. A function of the settings and the step alone. */
+/* Which module (from 1) is trained in a step, or 0 for all of them; the step within the module's
+ * own steps, and how many these are. A function of the settings and the step alone. */
 typedef struct rg_turn {
   int module;
   int64_t step, steps;
@@ -29,8 +29,8 @@ rung_status rg_modular_create(rung_trainer *trainer, size_t memory, size_t *leas
                               rg_modular **out);
 void rg_modular_destroy(rg_modular *modular); /* NULL is allowed */
 
-/* One step of all modules, or of the one whose turn it is. The network's numbers change where all of
- * it went well, else they are as before. */
+/* One step of all modules, or of the one whose turn it is. The network's numbers change where all
+ * of it went well, else they are as before. */
 rung_status rg_modular_step(rg_modular *modular, const rg_pass_batch *batch);
 
 /* Does another module's turn begin with the next step? */

@@ -58,7 +58,7 @@ static rung_status make_optimiser(rung_trainer *t) {
   t->rate = t->training.rate > 0 ? t->training.rate : descent->rate;
   if (!t->training.modulewise)
     RG_TRY(rg_stepper_create(t->ctx, descent, &t->training, n->dtype, n->parameters, n->decaying,
-                           &t->stepper));
+                             &t->stepper));
   return t->training.average > 0 ? make_average(t) : RUNG_OK;
 }
 
@@ -118,7 +118,8 @@ static rung_status make_modules(rung_trainer *t, size_t used, size_t *needed) {
   return rg_fail(t->ctx, status,
                  "memory: %zu bytes are allowed for training module-wise, but it takes at least "
                  "%zu: batch %lld, %d modules",
-                 allowed, *needed, (long long)t->training.batch, rung_network_exits(t->network) + 1);
+                 allowed, *needed, (long long)t->training.batch,
+                 rung_network_exits(t->network) + 1);
 }
 
 static rung_status make(rung_trainer *t, bool observe, size_t *least) {

@@ -1,0 +1,259 @@
+/* Module-wise training: turns, what each procedure trains and leaves alone, the penalty's weight.
+ */
+#include "jobs.h"
+
+#include "nn/module.h"
+#include "train/modular.h"
+
+enum { BATCH = 8, FEATURES = 5, CLASSES = 3, STEPS = 6 };
+
+/* ---- turns ---- */
+
+/* Each module gets about the same number of epochs, in order, and its own steps are counted
+ * through.
+ */
+static void turns_share_the_epochs(void **state) {
+  (void)state;
+  rung_training t = rung_training_default();
+  enum { MODULES = 3, EPOCHS = 20, PER_EPOCH = 7 };
+  for (int laps = 1; laps <= 4; laps++) {
+    t.procedure = laps == 1 ? "sequential" : "multilap";
+    t.laps = laps;
+    int64_t done[MODULES] = {0};
+    int last = 0, turns = 0;
+    for (int64_t step = 0; step < EPOCHS * PER_EPOCH; step++) {
+      rg_turn turn = rg_modular_turn(&t, MODULES, step, EPOCHS * PER_EPOCH, PER_EPOCH);
+      assert_true(turn.module >= 1 && turn.module <= MODULES);
+      if (turn.module != last) {
+        assert_int_equal(turn.module, last % MODULES + 1);
+        assert_int_equal(step % PER_EPOCH, 0);
+        turns++;
+      }
+      assert_int_equal(turn.first, turn.module != last);
+      assert_int_equal(turn.step, done[turn.module - 1]++);
+      last = turn.module;
+    }
+    assert_int_equal(turns, laps * MODULES);
+    int64_t sum = 0;
+    for (int i = 0; i < MODULES; i++) {
+      rg_turn first = rg_modular_turn(&t, MODULES, 0, EPOCHS * PER_EPOCH, PER_EPOCH);
+      if (i == 0) assert_int_equal(first.steps, done[0]);
+      assert_true(llabs(done[i] * MODULES - EPOCHS * PER_EPOCH) <= MODULES * PER_EPOCH * laps);
+      sum += done[i];
+    }
+    assert_int_equal(sum, EPOCHS * PER_EPOCH);
+  }
+  t.procedure = "parallel";
+  assert_int_equal(rg_modular_turn(&t, MODULES, 5, 100, 10).module, 0);
+}
+
+/* ---- steps ---- */
+
+static rung_network *network_of(rung_context *ctx, int modules, const char *block) {
+  rung_network_settings s = rung_network_settings_default();
+  rung_network *n;
+  const rung_shape sample = {.rank = 1, .dim = {FEATURES}};
+  s.architecture = "dense";
+  s.block = block;
+  s.stages = 1;
+  s.channels[0] = 8;
+  s.layers[0] = 6;
+  s.time = 3;
+  s.exits = modules - 1;
+  for (int i = 0; i < modules - 1; i++) s.exit_at[i] = 1 + 2 * (i + 1);
+  assert_ok(ctx, rung_network_create(ctx, &s, &sample, CLASSES, RUNG_F64, 5, &n));
+  return n;
+}
+
+static rung_training training_by(const char *procedure, double tau) {
+  rung_training t = rung_training_default();
+  t.modulewise = 1;
+  t.procedure = procedure;
+  t.tau = tau;
+  t.batch = BATCH;
+  t.rate = 0.01;
+  return t;
+}
+
+static void fill_batch(int step, double *x, double *y) {
+  for (int i = 0; i < BATCH * FEATURES; i++) x[i] = rg_normal(11, (uint64_t)step, (uint64_t)i);
+  for (int i = 0; i < BATCH; i++)
+    y[i] = (double)(rg_bits(12, (uint64_t)step, (uint64_t)i) % CLASSES);
+}
+
+static double step(rung_context *ctx, rung_trainer *t, int number) {
+  double x[BATCH * FEATURES], y[BATCH], loss;
+  fill_batch(number, x, y);
+  assert_ok(ctx, rung_trainer_step(t, x, y, NULL, &loss));
+  return loss;
+}
+
+static rung_trainer *trainer_of(rung_context *ctx, rung_network *n, const rung_training *t,
+                                int steps, int per_epoch) {
+  rung_trainer *trainer;
+  assert_ok(ctx, rung_trainer_create(n, ctx, t, steps, per_epoch, &trainer));
+  return trainer;
+}
+
+static void assert_same_numbers(const rung_network *a, const rung_network *b) {
+  assert_int_equal(a->parameters, b->parameters);
+  assert_memory_equal(a->theta, b->theta, (size_t)a->parameters * sizeof(double));
+}
+
+/* One module under the network's own classifier, without a penalty, is the network. */
+static void one_module_is_the_whole(void **state) {
+  rung_context *ctx = *state;
+  rung_network *a = network_of(ctx, 1, "hamiltonian"), *b = network_of(ctx, 1, "hamiltonian");
+  rung_training modular = training_by("parallel", 0), plain = modular;
+  plain.modulewise = 0;
+  rung_trainer *s = trainer_of(ctx, a, &modular, STEPS, 2),
+               *t = trainer_of(ctx, b, &plain, STEPS, 2);
+  for (int i = 0; i < STEPS; i++) assert_true(step(ctx, s, i) == step(ctx, t, i));
+  assert_same_numbers(a, b);
+  rung_trainer_destroy(s);
+  rung_trainer_destroy(t);
+  rung_network_destroy(a);
+  rung_network_destroy(b);
+}
+
+/* Nothing comes back from the modules behind: the first is trained as if it stood alone. */
+static void the_first_module_stands_alone(void **state) {
+  rung_context *ctx = *state;
+  static const char *const procedures[] = {"parallel", "sequential", "multilap"};
+  for (int p = 0; p < 3; p++) {
+    rung_network *whole = network_of(ctx, 3, "hamiltonian"), *alone, *after;
+    assert_ok(ctx, rg_network_module(whole, ctx, 1, &alone));
+    rung_training modular = training_by(procedures[p], 0), plain = modular;
+    modular.laps = 1;
+    plain.modulewise = 0;
+    rung_trainer *s = trainer_of(ctx, whole, &modular, 3 * STEPS, STEPS);
+    rung_trainer *t = trainer_of(ctx, alone, &plain, 3 * STEPS, STEPS);
+    for (int i = 0; i < 3 * STEPS; i++) {
+      step(ctx, s, i);
+      if (p == 0 || i < STEPS) step(ctx, t, i);
+    }
+    assert_ok(ctx, rg_network_module(whole, ctx, 1, &after));
+    assert_same_numbers(after, alone);
+    rung_trainer_destroy(s);
+    rung_trainer_destroy(t);
+    rung_network_destroy(whole);
+    rung_network_destroy(alone);
+    rung_network_destroy(after);
+  }
+}
+
+/* With the penalty its size follows the ratio; without it nothing is added. */
+static void the_weight_follows_the_ratio(void **state) {
+  rung_context *ctx = *state;
+  enum { MANY = 300 };
+  rung_network *n = network_of(ctx, 3, "resnet");
+  rung_training t = training_by("parallel", RUNG_TAU_AUTO);
+  t.ratio = 0.2;
+  rung_trainer *trainer = trainer_of(ctx, n, &t, MANY, 10);
+  for (int i = 0; i < MANY; i++) step(ctx, trainer, i);
+  for (int k = 1; k <= 3; k++) {
+    rg_module_seen seen = rg_modular_seen(trainer->modular, k);
+    double ratio = seen.weight * seen.transport / seen.loss;
+    if (!(ratio > 0.1 && ratio < 0.4)) fail_msg("module %d: ratio %g", k, ratio);
+  }
+  rung_trainer_destroy(trainer);
+  rung_network_destroy(n);
+}
+
+static void bits_do_not_depend_on_threads(void **state) {
+  rung_context *ctx = *state;
+  rung_network *n[2];
+  for (int i = 0; i < 2; i++) {
+    assert_ok(ctx, rung_set_threads(ctx, 1 + 2 * i));
+    n[i] = network_of(ctx, 3, "antisymmetric");
+    rung_training t = training_by("parallel", 0.5);
+    rung_trainer *trainer = trainer_of(ctx, n[i], &t, STEPS, 2);
+    for (int k = 0; k < STEPS; k++) step(ctx, trainer, k);
+    rung_trainer_destroy(trainer);
+  }
+  assert_same_numbers(n[0], n[1]);
+  rung_network_destroy(n[0]);
+  rung_network_destroy(n[1]);
+  assert_ok(ctx, rung_set_threads(ctx, 1));
+}
+
+/* ---- runs ---- */
+
+typedef struct stopper {
+  int64_t at, calls;
+} stopper;
+
+static int stop(void *user, const rung_train_progress *p) {
+  stopper *s = user;
+  (void)p;
+  return ++s->calls >= s->at;
+}
+
+#define MODULES(procedure)                                                                         \
+  "data.train", "spirals.csv", "model.architecture", "dense", "model.width", "8", "model.layers",  \
+      "6", "model.time", "3", "training.batch", "20", "training.epochs", "9",                      \
+      "training.optimiser.rate", "0.02", "run.threads", "1", "training.scheme", "modulewise",      \
+      "training.modules", "3", "training.laps", "2", "training.procedure", procedure
+
+static void stopped_runs_go_on_to_the_same_bytes(void **state) {
+  rung_context *ctx = *state;
+  static const char *const procedures[] = {"parallel", "sequential", "multilap"};
+  for (int p = 0; p < 3; p++) {
+    const char *procedure = procedures[p];
+    stopper count = {.at = INT64_MAX};
+    train_in(ctx, RECIPE(MODULES(procedure), "training.average", "0.9"), "calm", stop, &count);
+    for (int64_t at = 2; at <= count.calls; at += count.calls / 4 + 1) {
+      stopper s = {.at = at};
+      rung_train_result r =
+          train_in(ctx, RECIPE(MODULES(procedure), "training.average", "0.9"), "cut", stop, &s);
+      if (r.cancelled) go_on_in(ctx, "cut");
+      assert_same_training("cut", "calm");
+    }
+  }
+}
+
+static void modules_learn(void **state) {
+  rung_context *ctx = *state;
+  rung_train_result r = train_in(
+      ctx, RECIPE(MODULES("parallel"), "training.epochs", "60", "training.schedule", "cosine"), "a",
+      NULL, NULL);
+  assert_true(r.validation_accuracy > 0.9);
+  char *log = read_file(path_in("a", RUNG_RUN_LOG), NULL);
+  assert_non_null(strstr(log, "\"modules\":[{\"loss\":"));
+  assert_non_null(strstr(log, "module-wise, parallel: 3 modules"));
+  free(log);
+}
+
+static void what_does_not_go_together_is_refused(void **state) {
+  rung_context *ctx = *state;
+  rung_recipe *r = training_of(ctx, RECIPE(MODULES("multilap"), "training.epochs", "5"));
+  assert_error(ctx, rung_train(ctx, r, NULL, NULL, NULL, NULL, NULL), RUNG_E_ARGUMENT,
+               "expected an epoch for each of the 6 turns of modules, found 5");
+  rung_recipe_destroy(r);
+  r = training_of(ctx, RECIPE(MODULES("parallel"), "training.modules", "40"));
+  assert_error(ctx, rung_train(ctx, r, NULL, NULL, NULL, NULL, NULL), RUNG_E_ARGUMENT, "modules");
+  rung_recipe_destroy(r);
+  r = training_of(ctx, RECIPE(MODULES("parallel"), "training.optimiser", "lbfgs"));
+  assert_error(ctx, rung_train(ctx, r, NULL, NULL, NULL, NULL, NULL), RUNG_E_ARGUMENT,
+               "optimiser lbfgs sees the network as a whole");
+  rung_recipe_destroy(r);
+}
+
+static int tests(void) {
+  const struct CMUnitTest list[] = {
+      TEST(turns_share_the_epochs),
+      TEST(one_module_is_the_whole),
+      TEST(the_first_module_stands_alone),
+      TEST(the_weight_follows_the_ratio),
+      TEST(bits_do_not_depend_on_threads),
+      TEST(stopped_runs_go_on_to_the_same_bytes),
+      TEST(modules_learn),
+      TEST(what_does_not_go_together_is_refused),
+  };
+  write_spirals("spirals.csv", 400, 0);
+  return cmocka_run_group_tests(list, NULL, NULL);
+}
+
+int main(void) {
+  return in_scratch_folder(tests);
+}
