@@ -143,7 +143,7 @@ static chain_plan plan_of(const rg_block_kind *stage) {
                       .seed = 5};
 }
 
-/* The sum over layers of sums of squares, from states computed here; and the states of sample 0. */
+/* The sum over layers of sums of squares, from states computed here. */
 static void the_cost_is_that_of_the_states(void **state) {
   rung_context *ctx = *state;
   chain_plan plan = plan_of(&chain_residual_kind);
@@ -211,7 +211,7 @@ static void check_recomputation(rung_context *ctx, rung_network *n, const outcom
   o.memory = again.held;
   while (again.status == RUNG_OK) {
     check_same(ctx, &again, all);
-    o.memory -= o.memory / 16;
+    o.memory -= o.memory / 6;
     again = run(ctx, n, &o, 0.7, NULL);
   }
   assert_int_equal(again.status, RUNG_E_BUDGET);
