@@ -137,7 +137,7 @@ static double time_forward(bench *b, int64_t batch, double seconds) {
 static double time_pass(bench *b, double seconds) {
   double end = rg_seconds() + seconds;
   int count = 0;
-  rg_pass_batch batch = {b->x, b->label, NULL, 1, 1};
+  rg_pass_batch batch = {.x = b->x, .target = b->label, .seed = 1, .step = 1};
   while (count < MOST_TIMES && (count < 10 || rg_seconds() < end)) {
     double begin = rg_seconds();
     must(b->ctx, rg_trainer_evaluate(b->trainer, &batch));

@@ -7,6 +7,7 @@
 void rg_builder_begin(rg_builder *b, rung_graph *g, const rg_block *block, bool training) {
   *b = (rg_builder){
       .ctx = rung_graph_context(g), .g = g, .block = block, .training = training, .key = RUNG_NONE};
+  for (int s = 0; s < RG_MOST_STATES; s++) b->move[s] = RUNG_NONE;
 }
 
 void rg_builder_end(rg_builder *b) {
@@ -98,6 +99,11 @@ rung_node rg_random_key(rg_builder *b) {
   if (b->key == RUNG_NONE) b->key = rung_input(b->g, "key", 1, (int64_t[]){4});
   if (b->key == RUNG_NONE) b->failed = true;
   return b->key;
+}
+
+void rg_moves(rg_builder *b, int state, rung_node by) {
+  if (by == RUNG_NONE) b->failed = true;
+  b->move[state] = by;
 }
 
 rg_block *rg_blocks_add(rg_blocks *blocks, const char *name, const rg_block_kind *kind) {

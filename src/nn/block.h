@@ -77,6 +77,11 @@ void rg_statistic_update(rg_builder *b, rung_node statistic, rung_node next);
 /* The key of random numbers for rung_random(), rung_dropout(): its own for each block, layer and
  * step; the same when activations are computed again. At most one use in a block. */
 rung_node rg_random_key(rg_builder *b);
+/* What the layer adds to its state `state`: its residual branch, before any activation, in the
+ * shape of the state that comes out. It is what the transport cost (chain.h) is of. Once a state; a
+ * plain block that says nothing of a state moves it by the difference of what comes out and what
+ * went in, where these have the same shape. Increments of couplings need not be told. */
+void rg_moves(rg_builder *b, int state, rung_node by);
 
 /* ---- blocks ---- */
 

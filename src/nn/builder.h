@@ -22,8 +22,9 @@ struct rg_builder {
   bool training;
   rg_asked *asked; /* in the order of the first asking */
   int count, capacity;
-  rung_node key; /* RUNG_NONE until it is asked for */
-  bool failed;   /* something asked for could not be had: the context has the error */
+  rung_node key;                  /* RUNG_NONE until it is asked for */
+  rung_node move[RG_MOST_STATES]; /* see rg_moves(); RUNG_NONE where nothing is told */
+  bool failed; /* something asked for could not be had: the context has the error */
 };
 
 void rg_builder_begin(rg_builder *b, rung_graph *g, const rg_block *block, bool training);

@@ -13,6 +13,15 @@ typedef struct rg_block_variables {
 
 #define RG_NETWORK_STRINGS 5
 
+/* The transport cost of a network, which training module by module penalises (Karkar et al., arXiv
+ * 2210.00949, 2309.17357): W = sum over layers of the cost of what each adds to its states, r (see
+ * rg_moves()). The last block, the classifier, never counts. */
+typedef enum rg_transport {
+  RG_TRANSPORT_NONE,
+  RG_TRANSPORT_MEAN, /* of a layer: the mean of r^2 over samples and all elements of its r */
+  RG_TRANSPORT_SUM   /* the mean over samples of the sum over elements */
+} rg_transport;
+
 struct rung_network {
   rung_context *ctx;
   rung_network_settings settings;
@@ -35,6 +44,7 @@ struct rung_network {
   int64_t normalised;                       /* entries of each */
   double *target_mean, *target_scale;       /* [outputs]: of what regression is to meet */
   char *form;                               /* what inputs must look like, or NULL */
+  rg_transport transport; /* set by those who train, before programs are made; of no file */
 };
 
 /* A network of blocks that are given, not made by an architecture: the list is copied. `settings`
@@ -75,7 +85,9 @@ void rg_layer_nodes(const rg_variable *tensor, int64_t layers, int64_t layer, in
 
 /* What a program of a block computes, of one layer. P: the layer's parameters in the order of the
  * network's tensors of that block; S: its statistics; K: the random key [4] (always there). States
- * and cotangents that a layer leaves as they are are no outputs: see rg_route. */
+ * and cotangents that a layer leaves as they are are no outputs: see rg_route. Where the layer has
+ * a transport cost, that is the last output of RG_FORWARD and RG_FORWARD_KEEP, and its weight in
+ * what is minimised is the last input of programs that go back: scalars both. */
 typedef enum rg_program_kind {
   RG_FORWARD,       /* in: states, P, S, K; out: states', S' (as updated) */
   RG_INFER,         /* the same in inference, out: states' alone */
@@ -107,6 +119,7 @@ typedef struct rg_block_program {
   int kept;               /* arrays that RG_FORWARD_KEEP keeps beside the states */
   rung_shape *kept_shape; /* [kept] */
   bool random;            /* the key is read */
+  bool transport;         /* the last output is the transport cost, or the last input its weight */
   bool in_place;          /* reversible blocks, but for RG_FORWARD_KEEP and RG_TANGENT */
 } rg_block_program;
 

@@ -47,7 +47,8 @@ static rung_status open_part(rg_part *part, const rung_network *n, rung_graph *g
                     .block = block,
                     .lie = {rg_state_fixed(n, block), rg_state_fixed(n, block + 1)},
                     .parameters = of->parameters,
-                    .statistics = of->statistics};
+                    .statistics = of->statistics,
+                    .weight = RUNG_NONE};
   rg_builder_begin(&part->builder, g, &n->blocks.list[block], training);
   size_t parameters = (size_t)of->parameters, statistics = (size_t)of->statistics;
   part->parameter = rg_alloc(part->builder.ctx, parameters, sizeof *part->parameter);
@@ -91,12 +92,38 @@ static rung_status list_variables(rg_part *part) {
   return part->key == RUNG_NONE ? error_of(part->builder.g) : RUNG_OK;
 }
 
+/* What state s of a plain block has become, less what it was; RUNG_NONE where that cannot be. */
+static rung_node difference(const rg_part *part, int s) {
+  rung_graph *g = part->builder.g;
+  rung_node after = part->built.result[s], before = part->built.value[s];
+  if (s >= part->builder.block->states_in || after == before) return RUNG_NONE;
+  rung_shape now = rung_node_shape(g, after), then = rung_node_shape(g, before);
+  return rg_shape_equal(&now, &then) ? rung_sub(g, after, before) : RUNG_NONE;
+}
+
+static rung_status list_moves(rg_part *part) {
+  const rung_network *n = part->network;
+  const rg_builder *b = &part->builder;
+  const rg_block *block = b->block;
+  bool last = part->block == n->blocks.count - 1;
+  if (n->transport == RG_TRANSPORT_NONE || last || !b->training) return RUNG_OK;
+  bool reversible = rg_is_reversible(block);
+  int count = reversible ? block->kind->couplings : block->states_out;
+  for (int k = 0; k < count; k++) {
+    rung_node by = reversible ? part->built.increment[k] : b->move[k];
+    if (by == RUNG_NONE) by = difference(part, k);
+    if (by != RUNG_NONE) part->move[part->moves++] = by;
+  }
+  return b->ctx->status;
+}
+
 rung_status rg_part_forward(rg_part *part, const rung_network *n, rung_graph *g, int block,
                             bool training, const rung_node *in) {
   RG_TRY(open_part(part, n, g, block, training));
   memcpy(part->built.in, in, sizeof *in * (size_t)n->blocks.list[block].states_in);
   RG_TRY(rg_build_layer(&part->builder, part->lie, &part->built));
-  return list_variables(part);
+  RG_TRY(list_variables(part));
+  return list_moves(part);
 }
 
 rung_status rg_part_inverse(rg_part *part, const rung_network *n, rung_graph *g, int block,
@@ -104,7 +131,8 @@ rung_status rg_part_inverse(rg_part *part, const rung_network *n, rung_graph *g,
   RG_TRY(open_part(part, n, g, block, true));
   memcpy(part->built.out, out, sizeof *out * (size_t)n->blocks.list[block].states_out);
   RG_TRY(rg_build_inverse(&part->builder, part->lie, &part->built));
-  return list_variables(part);
+  RG_TRY(list_variables(part));
+  return list_moves(part);
 }
 
 rung_status rg_part_inputs(const rg_part *part, rg_node_list *list) {
@@ -120,6 +148,43 @@ static rung_node sum_of(rung_graph *g, rung_node a, rung_node b) {
   return b == RUNG_NONE ? a : rung_add(g, a, b);
 }
 
+/* One by what the sum of squares of the moves is divided by. */
+static double share_of(const rg_part *part) {
+  int64_t count = 0;
+  rung_shape shape = {0};
+  for (int k = 0; k < part->moves; k++) {
+    shape = rung_node_shape(part->builder.g, part->move[k]);
+    count += rung_shape_count(&shape);
+  }
+  return 1 / (double)(part->network->transport == RG_TRANSPORT_SUM ? shape.dim[0] : count);
+}
+
+rung_node rg_part_cost(const rg_part *part) {
+  rung_graph *g = part->builder.g;
+  rung_node sum = RUNG_NONE;
+  if (!part->moves) return RUNG_NONE;
+  for (int k = 0; k < part->moves; k++) {
+    rung_node by = part->move[k];
+    unsigned all = (1u << rung_node_shape(g, by).rank) - 1;
+    rung_node squares = rung_sum(g, rung_mul(g, by, by), all, 0);
+    if (squares == RUNG_NONE) return RUNG_NONE;
+    sum = sum_of(g, sum, squares);
+  }
+  return rung_mul(g, sum, rung_constant(g, share_of(part)));
+}
+
+/* Does the cost count on the way back? */
+static bool is_weighed(const rg_part *part) {
+  return part->moves > 0 && part->weight != RUNG_NONE;
+}
+
+/* What the cost adds to the cotangent of move k. */
+static rung_node slope_of(const rg_part *part, int k) {
+  rung_graph *g = part->builder.g;
+  rung_node factor = rung_mul(g, part->weight, rung_constant(g, 2 * share_of(part)));
+  return rung_mul(g, factor, part->move[k]);
+}
+
 /* The variables of a derivative: states' values, then parameters. The caller frees. */
 static rung_node *variables(const rg_part *part, int states, const rung_node *state) {
   rung_node *x =
@@ -133,13 +198,18 @@ static rung_node *variables(const rg_part *part, int states, const rung_node *st
 static rung_status backward_plain(rg_part *part, const rung_node *cotangent, rung_node *before,
                                   rung_node *parameter) {
   const rg_block *block = part->builder.block;
-  int states = before ? block->states_in : 0;
+  int states = before ? block->states_in : 0, count = block->states_out;
+  rung_node y[RG_MOST_STATES + RG_MOST_COUPLINGS], d[RG_MOST_STATES + RG_MOST_COUPLINGS];
+  memcpy(y, part->built.result, sizeof part->built.result);
+  memcpy(d, cotangent, (size_t)count * sizeof *d);
+  for (int k = 0; k < part->moves && is_weighed(part); k++, count++) {
+    y[count] = part->move[k];
+    d[count] = slope_of(part, k);
+  }
   rung_node *x = variables(part, states, part->built.value), *out = NULL;
   rung_status status = RUNG_E_MEMORY;
   if (x) out = rg_alloc(part->builder.ctx, (size_t)(states + part->parameters), sizeof *out);
-  if (out)
-    status = rg_gradients(part->builder.g, block->states_out, part->built.result, cotangent,
-                          states + part->parameters, x, out);
+  if (out) status = rg_gradients(part->builder.g, count, y, d, states + part->parameters, x, out);
   for (int i = 0; status == RUNG_OK && i < states; i++) before[i] = out[i];
   for (int i = 0; status == RUNG_OK && i < part->parameters; i++) parameter[i] = out[states + i];
   rg_free(part->builder.ctx, x);
@@ -161,7 +231,8 @@ static rung_status backward_coupled(rg_part *part, const rung_node *cotangent, r
   for (int k = kind->couplings - 1; status == RUNG_OK && k >= 0; k--) {
     int source = kind->coupling[k].source, target = kind->coupling[k].target;
     rung_node *x = variables(part, 1, &part->built.source[k]);
-    status = x ? rg_gradients(g, 1, &part->built.increment[k], &d[target], (int)count, x, out)
+    rung_node of_move = is_weighed(part) ? rung_add(g, d[target], slope_of(part, k)) : d[target];
+    status = x ? rg_gradients(g, 1, &part->built.increment[k], &of_move, (int)count, x, out)
                : RUNG_E_MEMORY;
     rg_free(part->builder.ctx, x);
     if (status != RUNG_OK) break;

@@ -16,6 +16,11 @@ typedef struct rg_part {
   rung_node *parameter, *statistic, *next;
   int parameters, statistics;
   rung_node key;
+  /* In training, where the network has a transport cost and the layer counts: what it adds to its
+   * states, one node for each coupling or state. */
+  rung_node move[RG_MOST_COUPLINGS];
+  int moves;
+  rung_node weight; /* of the cost, a scalar; who goes back sets it where there are moves */
 } rg_part;
 
 /* The states that go into a block, as inputs that lie as the chain keeps them. */
@@ -31,9 +36,12 @@ rung_status rg_part_inverse(rg_part *part, const rung_network *network, rung_gra
                             const rung_node *out);
 void rg_part_close(rg_part *part);
 
-/* Back-propagation through the layer: `cotangent` of the states that came out (numbers); `before`
- * (NULL: not wanted) gets that of the states that went in, `parameter` that of parameters. None is
- * RUNG_NONE. */
+/* The layer's transport cost, a scalar; RUNG_NONE where it has none or a node failed. */
+rung_node rg_part_cost(const rg_part *part);
+
+/* Back-propagation through the layer, its transport cost times part->weight included: `cotangent`
+ * of the states that came out (numbers); `before` (NULL: not wanted) gets that of the states that
+ * went in, `parameter` that of parameters. None is RUNG_NONE. */
 rung_status rg_part_backward(rg_part *part, const rung_node *cotangent, rung_node *before,
                              rung_node *parameter);
 /* Forward mode: tangents of states and of parameters give those of the states that come out. */

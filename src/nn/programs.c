@@ -87,15 +87,37 @@ static rung_status backward_outputs(maker *m) {
   return route(m, block->states_in, m->before, block->states_out, m->cotangent, m->out->cotangent);
 }
 
+/* Those of the states and, where the layer has a transport cost, the weight of that. */
 static rung_status cotangent_inputs(maker *m) {
+  if (m->part.moves) {
+    m->part.weight = rung_input(m->g, "transport", 0, NULL);
+    if (m->part.weight == RUNG_NONE) return m->ctx->status;
+  }
   return rg_part_states(m->network, m->g, m->block + 1, m->samples, "cotangent", m->cotangent);
+}
+
+/* The last inputs of programs that go back. */
+static rung_status last_inputs(maker *m) {
+  RG_TRY(rg_part_inputs(&m->part, &m->input));
+  m->out->transport = m->part.moves > 0;
+  return m->part.moves ? add_input(m, 1, &m->part.weight) : RUNG_OK;
+}
+
+/* The last output of programs that go forward. */
+static rung_status cost_output(maker *m) {
+  if (!m->part.moves) return RUNG_OK;
+  rung_node cost = rg_part_cost(&m->part);
+  if (cost == RUNG_NONE) return m->ctx->status;
+  m->out->transport = true;
+  return add_output(m, 1, &cost);
 }
 
 static rung_status make_forward(maker *m) {
   RG_TRY(rg_part_forward(&m->part, m->network, m->g, m->block, m->kind != RG_INFER, m->state));
   RG_TRY(add_input(m, block_of(m)->states_in, m->state));
   RG_TRY(rg_part_inputs(&m->part, &m->input));
-  return forward_outputs(m);
+  RG_TRY(forward_outputs(m));
+  return cost_output(m);
 }
 
 static rung_status make_backward(maker *m) {
@@ -103,7 +125,7 @@ static rung_status make_backward(maker *m) {
   RG_TRY(cotangent_inputs(m));
   RG_TRY(add_input(m, block_of(m)->states_in, m->state));
   RG_TRY(add_input(m, block_of(m)->states_out, m->cotangent));
-  RG_TRY(rg_part_inputs(&m->part, &m->input));
+  RG_TRY(last_inputs(m));
   return backward_outputs(m);
 }
 
@@ -115,7 +137,7 @@ static rung_status make_reverse(maker *m) {
   RG_TRY(cotangent_inputs(m));
   RG_TRY(add_input(m, 2, m->state));
   RG_TRY(add_input(m, 2, m->cotangent));
-  RG_TRY(rg_part_inputs(&m->part, &m->input));
+  RG_TRY(last_inputs(m));
   RG_TRY(backward_outputs(m));
   return route(m, 2, m->part.built.in, 2, m->part.built.out, m->out->state);
 }
@@ -129,13 +151,16 @@ static rung_status replace(maker *m, int count, const rung_node *from, const run
  * agree. kept[] is the caller's to free. */
 static rung_status choose_kept(maker *m, rung_node **kept, int *count) {
   const rg_block *block = block_of(m);
-  rung_node given[2 * RG_MOST_STATES];
+  rung_node given[2 * RG_MOST_STATES], backward[RG_MOST_STATES + 1];
+  int backwards = block->states_out;
   memcpy(given, m->state, sizeof *given * (size_t)block->states_in);
   memcpy(given + block->states_in, m->part.built.out, sizeof *given * (size_t)block->states_out);
+  memcpy(backward, m->cotangent, sizeof m->cotangent);
+  if (m->part.moves) backward[backwards++] = m->part.weight;
   RG_TRY(backward_outputs(m));
   *kept = rg_alloc(m->ctx, (size_t)m->g->size, sizeof **kept);
   if (!*kept) return RUNG_E_MEMORY;
-  return rg_choose_kept(m->g, m->output.count, m->output.node, block->states_out, m->cotangent,
+  return rg_choose_kept(m->g, m->output.count, m->output.node, backwards, backward,
                         block->states_in + block->states_out, given, *kept, count);
 }
 
@@ -146,7 +171,8 @@ static rung_status keep_outputs(maker *m, const rung_node *kept, int count) {
   RG_TRY(rg_part_inputs(&m->part, &m->input));
   RG_TRY(forward_outputs(m));
   m->out->first_kept = m->output.count;
-  return add_output(m, count, kept);
+  RG_TRY(add_output(m, count, kept));
+  return cost_output(m);
 }
 
 /* The backward computation from the states before and behind and what was kept. */
@@ -163,7 +189,7 @@ static rung_status kept_inputs(maker *m, const rung_node *kept, int count) {
     RG_TRY(add_input(m, 1, &input));
   }
   RG_TRY(add_input(m, block->states_out, m->cotangent));
-  RG_TRY(rg_part_inputs(&m->part, &m->input));
+  RG_TRY(last_inputs(m));
   rung_node from[RG_MOST_STATES], to[RG_MOST_STATES];
   rg_node_list all = {.ctx = m->ctx}, by = {.ctx = m->ctx};
   int moved = 0;

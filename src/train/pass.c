@@ -20,6 +20,10 @@ static rung_status check(const rung_network *n, rung_context *ctx, const rg_pass
     return rg_fail(ctx, RUNG_E_ARGUMENT,
                    "activations: reverse-exact needs a network whose state is fixed point "
                    "(model.state: fixed)");
+  if (o->products && n->transport != RG_TRANSPORT_NONE)
+    return rg_fail(ctx, RUNG_E_UNSUPPORTED,
+                   "transport: its cost is no function of the scores, so there is no Gauss-Newton "
+                   "(optimiser gauss-newton) with it; any other optimiser would do");
   return RUNG_OK;
 }
 
@@ -121,6 +125,11 @@ int rg_pass_block_of(const rg_pass *pass, int64_t layer) {
       high = middle - 1;
   }
   return low;
+}
+
+void rg_pass_take_costs(rg_pass *pass, int count) {
+  for (int i = 0; i < count; i++)
+    pass->transport += rg_fetch(pass->network->dtype, pass->cost, i).hi;
 }
 
 /* Four numbers of 16 bits each: whole in every arithmetic. */

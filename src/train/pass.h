@@ -18,6 +18,7 @@ typedef struct rg_pass_options {
   double drift_bound; /* RUNG_REVERSE: the largest relative error of the inverse that is let pass */
   bool products;      /* rg_pass_forward_product() and rg_pass_backward_product() are wanted */
   bool observe;       /* norms of states and cotangents at each layer are wanted */
+  bool tap;           /* the states before the last block are wanted: rg_pass_batch.tapped */
 } rg_pass_options;
 
 /* What is done and what it takes: told before training. Plans of one activation mode each. */
@@ -51,6 +52,10 @@ typedef struct rg_pass_batch {
   const void *target;  /* classes: [batch] labels 0..; else [batch][outputs] */
   const void *weight;  /* [batch], or NULL: all 1. The loss is the weighted mean. */
   uint64_t seed, step; /* of dropout's random numbers */
+  double transport;    /* weight of the network's transport cost, 0 where it has none (chain.h) */
+  /* NULL, or where the states before the last block are to be written, as this step computes them:
+   * numbers [batch][state], two states joined along their last axis. Asks for the option tap. */
+  void *tapped;
 } rg_pass_batch;
 
 /* What a layer was seen to do; the arrays are the pass's, one entry for each layer of each block in
@@ -61,9 +66,11 @@ typedef struct rg_pass_seen {
 } rg_pass_seen;
 
 typedef struct rg_pass_result {
-  double loss;
-  const void *gradient; /* [parameters] in the network's arithmetic; the pass's */
-  const void *scores;   /* [batch][outputs]; the pass's */
+  double loss;      /* of the task alone */
+  double transport; /* W, the network's transport cost; 0 where it has none */
+  const void
+      *gradient; /* of loss + weight * W: [parameters] in the network's arithmetic; the pass's */
+  const void *scores; /* [batch][outputs]; the pass's */
   double
       drift; /* RUNG_REVERSE: max |recovered - stored| / max |stored| at the stages' beginnings */
 } rg_pass_result;

@@ -13,6 +13,8 @@ typedef struct maker {
   int opened;
   rung_node state[RG_MOST_STATES], before[RG_MOST_STATES];
   rung_node target, weight, loss, scores, slope;
+  rung_node transport; /* the weight of transport costs; RUNG_NONE where no block has any */
+  rg_node_list cost;   /* of those that have */
   rg_node_list input, output;
 } maker;
 
@@ -72,6 +74,15 @@ static rung_status own_inputs(maker *m) {
   return rg_node_list_add(&m->input, 2, (rung_node[]){m->target, m->weight});
 }
 
+static rung_status add_cost(maker *m, rg_part *part) {
+  if (!part->moves) return RUNG_OK;
+  if (m->transport == RUNG_NONE) m->transport = rung_input(m->g, "transport", 0, NULL);
+  part->weight = m->transport;
+  rung_node cost = rg_part_cost(part);
+  if (cost == RUNG_NONE || m->transport == RUNG_NONE) return m->ctx->status;
+  return rg_node_list_add(&m->cost, 1, &cost);
+}
+
 static rung_status forward(maker *m) {
   rung_node at[RG_MOST_STATES];
   memcpy(at, m->state, sizeof at);
@@ -79,6 +90,7 @@ static rung_status forward(maker *m) {
     m->opened++;
     RG_TRY(rg_part_forward(&m->part[i], m->network, m->g, m->first + i, true, at));
     RG_TRY(rg_part_inputs(&m->part[i], &m->input));
+    RG_TRY(add_cost(m, &m->part[i]));
     memcpy(at, m->part[i].built.out, sizeof at);
   }
   m->scores = at[0];
@@ -128,6 +140,14 @@ static rung_status way_back(maker *m) {
   return status;
 }
 
+/* The last input and the last outputs. */
+static rung_status transport(maker *m, rg_pass_head *out) {
+  out->costs = m->cost.count;
+  if (!out->costs) return RUNG_OK;
+  RG_TRY(rg_node_list_add(&m->input, 1, &m->transport));
+  return rg_node_list_add(&m->output, m->cost.count, m->cost.node);
+}
+
 static rung_status make(maker *m, rg_pass_head *out) {
   m->part = rg_calloc(m->ctx, (size_t)m->blocks, sizeof *m->part);
   if (!m->part) return RUNG_E_MEMORY;
@@ -135,6 +155,7 @@ static rung_status make(maker *m, rg_pass_head *out) {
   RG_TRY(own_inputs(m));
   RG_TRY(forward(m));
   RG_TRY(way_back(m));
+  RG_TRY(transport(m, out));
   rung_compile_options options = rung_compile_options_default();
   options.dtype = m->network->dtype;
   out->first = m->first;
@@ -156,11 +177,14 @@ rung_status rg_pass_head_compile(const rung_network *network, rung_context *ctx,
              .options = options,
              .first = first,
              .blocks = network->blocks.count - first,
+             .transport = RUNG_NONE,
+             .cost.ctx = ctx,
              .input.ctx = ctx,
              .output.ctx = ctx};
   rung_status status = make(&m, out);
   for (int i = 0; i < m.opened; i++) rg_part_close(&m.part[i]);
   rg_free(ctx, m.part);
+  rg_node_list_free(&m.cost);
   rg_node_list_free(&m.input);
   rg_node_list_free(&m.output);
   rung_graph_destroy(m.g);

@@ -27,13 +27,15 @@ typedef struct rg_stored {
 } rg_stored;
 
 /* The blocks from `first` on, the loss, and its way back: one program.
- * in: states, target [batch] or [batch][outputs], weight [batch]; then P, S, K of each block. out:
- * loss, scores; cotangents of P of each block from the last to the first; S' of each; cotangents of
- * states (unless the head is the whole chain). */
+ * in: states, target [batch] or [batch][outputs], weight [batch]; then P, S, K of each block; where
+ * a block has a transport cost, the weight of that. out: loss, scores; cotangents of P of each
+ * block from the last to the first; S' of each; cotangents of states (unless the head is the whole
+ * chain); the transport costs of the blocks that have one. */
 typedef struct rg_pass_head {
   rung_program *program;
   int inputs, outputs, first; /* `first`: block */
   int first_cotangent;        /* number of the output */
+  int costs;                  /* blocks that have a transport cost */
   const void **in;
   void **out;
 } rg_pass_head;
@@ -57,6 +59,7 @@ struct rg_pass {
   void **in, **out; /* [most_pointers] of the program about to run */
   void *workspace;
   char *gradient, *scores, *loss, *ones, *key;
+  char *cost, *cost_weight; /* transport costs that a program has given; and their weight */
   char *target_gradient; /* where gradients go: `gradient`, or what the caller of a product gave */
   char *running;         /* statistics as they become in this step */
   char *unwanted;        /* where statistics of recomputed layers go */
@@ -77,6 +80,7 @@ struct rg_pass {
 
   /* Of the last batch. */
   rg_pass_batch batch;
+  double transport; /* the transport cost so far */
   bool ran;
   const void *given; /* not NULL: the cotangent of the scores, in the place of the loss's */
 };
@@ -92,6 +96,13 @@ rung_status rg_pass_head_compile(const rung_network *network, rung_context *ctx,
 /* Its pointers that stay the same from run to run. */
 void rg_pass_head_lay(rg_pass *pass);
 void rg_pass_head_free(rung_context *ctx, rg_pass_head *head);
+
+/* Adds the transport costs, `count` of them, that a program has given: once a step for each layer,
+ * in their order, whatever the plan. */
+void rg_pass_take_costs(rg_pass *pass, int count);
+
+/* pass_tap.c: the states before the head as numbers, into the batch's array. */
+void rg_pass_tap(const rg_pass *pass, void *out);
 
 /* The random key of a layer in this step. */
 void rg_pass_set_key(const rg_pass *pass, int block, int64_t layer, void *key);

@@ -120,6 +120,7 @@ static rung_status run_back(call *c, int64_t layer, void *const *cotangent, void
   const rg_block *block = &pass->network->blocks.list[c->block];
   for (int s = 0; s < block->states_out; s++) lay(c, cotangent[s]);
   lay_rest(c);
+  if (c->program->transport) lay(c, pass->cost_weight);
   follow(c, block->states_in, c->program->cotangent, cotangent, before);
   lay_gradients(c, pass->target_gradient);
   RG_TRY(run(c));
@@ -151,7 +152,10 @@ rung_status rg_pass_layer_forward(rg_pass *pass, rg_program_kind kind, int64_t l
     pass->out[c.program->first_kept + k] = kept;
     kept += rg_padded((size_t)rung_shape_count(&c.program->kept_shape[k]) * c.size);
   }
-  return run(&c);
+  if (c.program->transport) pass->out[c.program->outputs - 1] = pass->cost;
+  RG_TRY(run(&c));
+  if (c.program->transport && !again) rg_pass_take_costs(pass, 1);
+  return RUNG_OK;
 }
 
 rung_status rg_pass_layer_backward(rg_pass *pass, int64_t layer, const rg_stored *at,

@@ -95,6 +95,10 @@ static void lay_numbers(rg_pass *pass, bump *b) {
   pass->unwanted = take(b, unwanted_bytes(pass));
   pass->layer_parameters = take(b, rg_mixed_bytes(n));
   pass->layer_gradient = take(b, rg_mixed_bytes(n));
+  if (n->transport != RG_TRANSPORT_NONE) {
+    pass->cost = take(b, (size_t)n->blocks.count * size);
+    pass->cost_weight = take(b, size);
+  }
   if (!pass->options.observe) return;
   pass->seen.state = (double *)take(b, (size_t)rg_pass_layers(pass) * sizeof(double));
   pass->seen.cotangent = (double *)take(b, (size_t)rg_pass_layers(pass) * sizeof(double));

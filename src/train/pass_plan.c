@@ -156,7 +156,7 @@ static rung_status consider(choice *c, int which, bool *fits) {
 static rung_status try_store(choice *c) {
   bool fits;
   const rg_pass_options *o = &c->pass->options;
-  int which = o->products || o->observe; /* these want to see each layer */
+  int which = o->products || o->observe || o->tap; /* these want to see each layer */
   RG_TRY(begin(c, RUNG_STORE, which));
   if (c->pass->layers) RG_TRY(add_span(c, RG_SPAN_KEEP, 0, c->pass->layers));
   return consider(c, which, &fits);

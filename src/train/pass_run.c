@@ -186,6 +186,8 @@ void rg_pass_head_lay(rg_pass *pass) {
   h->first_cotangent = out;
   for (int s = 0; h->first > 0 && s < n->blocks.list[h->first].states_in; s++)
     h->out[out++] = pass->pool + (size_t)s * pass->slot_bytes;
+  if (h->costs) h->in[in] = pass->cost_weight;
+  for (int i = 0; i < h->costs; i++) h->out[out++] = pass->cost + (size_t)i * size;
 }
 
 rung_status rg_pass_run_head(rg_pass *pass, void **cotangent) {
@@ -197,6 +199,7 @@ rung_status rg_pass_run_head(rg_pass *pass, void **cotangent) {
   const rung_network *n = pass->network;
   int states = n->blocks.list[h->first].states_in;
   RG_TRY(rg_pass_check_range(pass, h->first, pass->begin[pass->spans]));
+  if (batch->tapped) rg_pass_tap(pass, batch->tapped);
   for (int s = 0; s < states; s++) h->in[s] = pass->begin[pass->spans][s];
   h->in[states] = batch->target;
   h->in[states + 1] = batch->weight ? batch->weight : pass->ones;
@@ -204,6 +207,7 @@ rung_status rg_pass_run_head(rg_pass *pass, void **cotangent) {
     if (n->of_block[i].random)
       rg_pass_set_key(pass, i, 0, pass->key + (size_t)i * 4 * rung_dtype_size(n->dtype));
   RG_TRY(rung_program_run(h->program, pass->ctx, pass->workspace, h->in, h->out));
+  rg_pass_take_costs(pass, h->costs);
   if (!pass->options.observe) return RUNG_OK;
   bool fixed = rg_state_fixed(n, h->first);
   pass->seen.state[pass->layers] = rg_pass_rms(pass, h->first, fixed, pass->begin[pass->spans]);
@@ -333,6 +337,17 @@ static rung_status check_labels(const rg_pass *pass, const rg_pass_batch *batch)
   return RUNG_OK;
 }
 
+/* What the batch asks for is what the pass was made for. */
+static rung_status check_batch(const rg_pass *pass, const rg_pass_batch *batch) {
+  if (batch->transport != 0 && pass->network->transport == RG_TRANSPORT_NONE)
+    return rg_fail(pass->ctx, RUNG_E_ARGUMENT,
+                   "transport: its weight is %g, but the pass was made without it",
+                   batch->transport);
+  if (batch->tapped && !pass->options.tap)
+    return rg_fail(pass->ctx, RUNG_E_ARGUMENT, "tapped: the pass was made without tap");
+  return check_labels(pass, batch);
+}
+
 /* Gradients of weights between nodes in time are sums over layers. */
 void rg_pass_clear_shared_gradients(rg_pass *pass) {
   const rung_network *n = pass->network;
@@ -366,11 +381,15 @@ rung_status rg_pass_run(rg_pass *pass, const rg_pass_batch *batch, rg_pass_resul
   pass->batch = *batch;
   pass->ran = false;
   *out = (rg_pass_result){.gradient = pass->gradient, .scores = pass->scores};
-  RG_TRY(check_labels(pass, batch));
+  RG_TRY(check_batch(pass, batch));
+  pass->transport = 0;
+  if (n->transport != RG_TRANSPORT_NONE)
+    rg_store(n->dtype, pass->cost_weight, 0, (rung_dd){batch->transport, 0});
   RG_TRY(rg_pass_there_and_back(pass, &out->drift));
   if (n->statistics)
     memcpy(n->running, pass->running, (size_t)n->statistics * rung_dtype_size(n->dtype));
   out->loss = rg_fetch(n->dtype, pass->loss, 0).hi;
+  out->transport = pass->transport;
   pass->ran = true;
   return RUNG_OK;
 }

@@ -259,7 +259,12 @@ static rung_status descend(rung_trainer *t, const rg_pass_batch *batch) {
 
 rung_status rung_trainer_step(rung_trainer *t, const void *x, const void *target,
                               const void *weight, double *loss) {
-  rg_pass_batch batch = {x, target, weight, t->training.seed, (uint64_t)t->step};
+  rg_pass_batch batch = {.x = x,
+                         .target = target,
+                         .weight = weight,
+                         .seed = t->training.seed,
+                         .step = (uint64_t)t->step,
+                         .transport = 0};
   rung_status status = t->full ? rg_full_batch_step(t->full, &batch) : descend(t, &batch);
   if (loss) *loss = t->seen.loss;
   if (status == RUNG_OK) t->step++;

@@ -39,12 +39,18 @@ static void rates(rg_builder *b, const rung_node *state, rung_node *rate) {
 
 static void euler(rg_builder *b, const rung_node *in, rung_node *out) {
   const rg_block *block = rg_builder_block(b);
+  rung_graph *g = rg_builder_graph(b);
   rung_node rate[RG_MOST_STATES] = {RUNG_NONE, RUNG_NONE};
   rates(b, in, rate);
-  for (int s = 0; s < block->states_in; s++)
-    out[s] = add_times(rg_builder_graph(b), in[s], block->settings.step, rate[s]);
+  for (int s = 0; s < block->states_in; s++) {
+    rung_node by = rung_mul(g, rung_constant(g, block->settings.step), rate[s]);
+    rg_moves(b, s, by);
+    out[s] = rung_add(g, in[s], by);
+  }
 }
 
+/* Its increments are added one after the other, so that no node is their sum: what the layer moves
+ * its states by is left to be the difference. */
 static void rk4(rg_builder *b, const rung_node *in, rung_node *out) {
   static const double ahead[4] = {0, 0.5, 0.5, 1}, weight[4] = {1, 2, 2, 1};
   rung_graph *g = rg_builder_graph(b);

@@ -36,6 +36,7 @@ static void close_residual(rg_builder *b, rung_node x, rung_node residual, rung_
   rung_graph *g = rg_builder_graph(b);
   const rg_block_settings *s = &rg_builder_block(b)->settings;
   rung_node sum = rung_add(g, shortcut(g, x, s->stride, s->width), residual);
+  rg_moves(b, 0, residual);
   out[0] = rg_activate(g, s->activation, sum);
 }
 
