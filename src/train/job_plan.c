@@ -71,7 +71,7 @@ static rung_status choose_exits(rg_job *j, rung_network_settings *s, const rung_
   int modules = j->training.modulewise ? (int)rg_recipe_whole(j->recipe, "training.modules") : 1;
   if (modules == 1) return RUNG_OK;
   RG_TRY(rg_network_declare_settings(j->ctx, s, sample, outputs, j->dtype, &chain));
-  rung_status status = rg_choose_exits(chain, modules, s->exit_at);
+  rung_status status = rg_choose_exits(chain, j->ctx, modules, s->exit_at);
   rung_network_destroy(chain);
   s->exits = modules - 1;
   return status;

@@ -82,10 +82,7 @@ static rg_turn turn_at(const rg_modular *m, int64_t step) {
 
 static size_t handed_bytes(const rg_modular *m, int module) {
   const rung_network *n = m->list[module].part;
-  size_t bytes = 0;
-  for (int s = 0; s < n->blocks.list[n->blocks.count - 1].states_in; s++)
-    bytes += rg_state_bytes_of(n, n->blocks.count - 1, s);
-  return bytes * (size_t)m->trainer->training.batch;
+  return rg_state_bytes(n, n->blocks.count - 1, m->trainer->training.batch);
 }
 
 static rung_status make_part(rg_modular *m, int module) {
@@ -146,9 +143,7 @@ static rung_status make_passes(rg_modular *m, size_t memory, size_t *least) {
                    memory, total);
   }
   m->arena = rg_alloc(m->ctx, arena, 1);
-  if (!m->arena) return RUNG_E_MEMORY;
-  for (int k = 0; k < m->modules; k++) rg_pass_place(m->list[k].pass, m->arena);
-  return RUNG_OK;
+  return m->arena ? RUNG_OK : RUNG_E_MEMORY;
 }
 
 static rung_status make_handed(rg_modular *m) {
@@ -263,6 +258,7 @@ static double told(double value) {
 /* Loss and gradient of a module at its numbers and what the one before handed on. */
 static rung_status evaluate(rg_modular *m, int module, const rg_pass_batch *batch, double *norm) {
   member *own = &m->list[module];
+  rg_pass_place(own->pass, m->arena);
   RG_TRY(rg_pass_run(own->pass, batch, &own->seen));
   *norm =
       rg_norm(m->ctx, own->part->dtype, own->part->parameters, own->seen.gradient, own->partial);

@@ -68,16 +68,27 @@ rung_status rg_pass_create(rung_network *network, rung_context *ctx, const rg_pa
   rg_pass *pass;
   *out = NULL;
   RG_TRY(prepare(network, ctx, options, &pass, NULL));
-  pass->memory = rg_alloc(ctx, rg_pass_lay_memory(pass, NULL), 1);
-  if (!pass->memory) {
-    rg_pass_destroy(pass);
-    return RUNG_E_MEMORY;
+  if (!options->borrowed) {
+    pass->memory = rg_alloc(ctx, rg_pass_memory_bytes(pass), 1);
+    if (!pass->memory) {
+      rg_pass_destroy(pass);
+      return RUNG_E_MEMORY;
+    }
+    rg_pass_place(pass, pass->memory);
   }
-  rg_pass_lay_memory(pass, pass->memory);
-  fill(pass);
-  rg_pass_head_lay(pass);
   *out = pass;
   return RUNG_OK;
+}
+
+size_t rg_pass_memory_bytes(const rg_pass *pass) {
+  rg_pass counted = *pass; /* laying writes down where arrays are */
+  return rg_pass_lay_memory(&counted, NULL);
+}
+
+void rg_pass_place(rg_pass *pass, void *memory) {
+  rg_pass_lay_memory(pass, memory);
+  fill(pass);
+  rg_pass_head_lay(pass);
 }
 
 rung_status rg_pass_choose(const rung_network *network, rung_context *ctx,
@@ -99,7 +110,7 @@ void rg_pass_destroy(rg_pass *pass) {
   rg_free(ctx, pass->uses);
   rg_free(ctx, pass->first);
   rg_free(ctx, pass->span);
-  rg_free(ctx, pass->memory);
+  rg_free(ctx, pass->memory); /* NULL where it is borrowed */
   rg_free(ctx, pass);
 }
 

@@ -19,6 +19,7 @@ typedef struct rg_pass_options {
   bool products;      /* rg_pass_forward_product() and rg_pass_backward_product() are wanted */
   bool observe;       /* norms of states and cotangents at each layer are wanted */
   bool tap;           /* the states before the last block are wanted: rg_pass_batch.tapped */
+  bool borrowed;      /* its memory is the caller's: rg_pass_place() */
 } rg_pass_options;
 
 /* What is done and what it takes: told before training. Plans of one activation mode each. */
@@ -44,6 +45,11 @@ typedef struct rg_pass rg_pass;
 rung_status rg_pass_create(rung_network *network, rung_context *ctx, const rg_pass_options *options,
                            rg_pass **out);
 void rg_pass_destroy(rg_pass *pass); /* NULL is allowed */
+/* Of a pass whose memory is `borrowed`: how many bytes it needs, and where they lie (aligned to
+ * RG_ALIGN). Passes that run one after the other may share a place; each is placed there again
+ * before it runs, and what it gave is there till the next one runs. Placing is cheap. */
+size_t rg_pass_memory_bytes(const rg_pass *pass);
+void rg_pass_place(rg_pass *pass, void *memory);
 const rg_pass_plan *rg_pass_get_plan(const rg_pass *pass);
 
 /* One batch, in the network's arithmetic. */
