@@ -1,0 +1,223 @@
+/* Module-wise training: what the transport penalty and the cuts do to accuracy, memory and time.
+ *
+ *   bench_modulewise                   all cases
+ *   bench_modulewise CASE...           those
+ *   bench_modulewise list              their names
+ *
+ * RUNG_DATA: folder with the data sets (mnist/..., cifar10/..., fashion-mnist/...); cases whose
+ * data are absent say so. SEEDS: how many, 1, 2, ...; each case has its own number. THREADS: 2.
+ * Accuracy is that of the last module after the last epoch on the whole test set. */
+#include <sys/stat.h>
+
+#include "cases.h"
+#include "nn/module.h"
+#include "rung/train.h"
+
+/* ---- trainings by recipe ---- */
+
+static bool go_to_data(const char *needed) {
+  struct stat info;
+  const char *data = getenv("RUNG_DATA");
+  if (data && chdir(data) == 0 && stat(needed, &info) == 0) return true;
+  printf("  the data are absent: RUNG_DATA should name a folder that holds %s\n", needed);
+  return false;
+}
+
+/* A way to train: pairs of keys and values, ended by NULL. */
+typedef struct way {
+  const char *name;
+  const char *pairs[12];
+} way;
+
+enum { MOST_WAYS = 4 };
+
+static rung_train_result train_by(const char *text, const way *w, const char *limit, int seed) {
+  rung_context *ctx = context_of(setting("THREADS", 2));
+  rung_recipe *recipe;
+  rung_train_result result;
+  char number[16];
+  must(ctx, rung_recipe_load_memory(ctx, RUNG_RECIPE_TRAIN, "recipe", text, strlen(text), &recipe));
+  for (int i = 0; w->pairs[i]; i += 2)
+    must(ctx, rung_recipe_set(recipe, ctx, w->pairs[i], w->pairs[i + 1]));
+  if (limit) must(ctx, rung_recipe_set(recipe, ctx, "data.limit", limit));
+  snprintf(number, sizeof number, "%d", seed);
+  must(ctx, rung_recipe_set(recipe, ctx, "run.seed", number));
+  snprintf(number, sizeof number, "%d", setting("THREADS", 2));
+  must(ctx, rung_recipe_set(recipe, ctx, "run.threads", number));
+  must(ctx, rung_train(ctx, recipe, NULL, NULL, NULL, NULL, &result));
+  rung_recipe_destroy(recipe);
+  rung_context_destroy(ctx);
+  return result;
+}
+
+/* Each way with each seed; the differences to the first. */
+static void compare(const char *text, const way *ways, int count, const char *limit, int seeds) {
+  double accuracy[MOST_WAYS][MOST_SEEDS], difference[MOST_SEEDS], half;
+  for (int seed = 1; seed <= seeds; seed++)
+    for (int i = 0; i < count; i++) {
+      rung_train_result r = train_by(text, &ways[i], limit, seed);
+      accuracy[i][seed - 1] = 100 * r.test_accuracy;
+      printf("    seed %d: %-24s %.2f%%, training loss %.4f; %.0f s, peak %.0f MB\n", seed,
+             ways[i].name, accuracy[i][seed - 1], r.train_loss, r.seconds,
+             (double)r.peak_bytes / 1e6);
+      fflush(stdout);
+    }
+  for (int i = 0; i < count; i++) {
+    for (int j = 0; j < seeds; j++) difference[j] = accuracy[i][j] - accuracy[0][j];
+    printf("    %-24s mean %.2f%%", ways[i].name, mean_of(accuracy[i], seeds, &half));
+    double mean = mean_of(difference, seeds, &half);
+    if (i) printf("; %+.2f points (95%% interval %+.2f to %+.2f)", mean, mean - half, mean + half);
+    printf("\n");
+  }
+}
+
+#define MODULEWISE(procedure, modules)                                                             \
+  "training.scheme", "modulewise", "training.procedure", procedure, "training.modules", modules
+
+/* ---- 20 modules on few images of MNIST ---- */
+
+static const char mnist_recipe[] =
+    "data: {train: mnist/train-images-idx3-ubyte.gz, test: mnist/t10k-images-idx3-ubyte.gz,\n"
+    "       validation: 0}\n"
+    "model: {architecture: resnet, channels: [16], layers: [20], opening_stride: 2}\n"
+    "training: {optimiser: {name: adamw, rate: 0.002, weight_decay: 0.01}, batch: 50,\n"
+    "           schedule: {name: cosine, warmup: 0.1}, epochs: 40}\n";
+
+static void run_mnist(void) {
+  static const way ways[] = {{"none", {MODULEWISE("parallel", "20"), "training.tau", "0", NULL}},
+                             {"penalty", {MODULEWISE("parallel", "20"), NULL}},
+                             {"end to end", {NULL}}};
+  if (!go_to_data("mnist")) return;
+  printf("%s", mnist_recipe);
+  for (int i = 0; i < 2; i++) {
+    static const char *const limits[] = {"100", "1000"};
+    printf("  %s images, 20 modules of one block, parallel\n", limits[i]);
+    compare(mnist_recipe, ways, 3, limits[i], seeds_of(5));
+  }
+}
+
+/* ---- 2% of CIFAR-10 ---- */
+
+static const char cifar_recipe[] =
+    "data: {train: cifar10/cifar10-jpg.tar/train, test: cifar10/cifar10-jpg.tar/test, limit: "
+    "1000,\n"
+    "       validation: 0, augment: {flip: yes, crop: 4}}\n"
+    "model: {architecture: resnet, channels: [16], layers: [10], opening_stride: 2}\n"
+    "training: {optimiser: {name: adamw, rate: 0.003, weight_decay: 0.01}, batch: 50,\n"
+    "           schedule: {name: cosine, warmup: 0.1}, epochs: 100}\n";
+
+static void run_cifar(void) {
+  static const way ways[] = {{"none", {MODULEWISE("sequential", "10"), "training.tau", "0", NULL}},
+                             {"penalty", {MODULEWISE("sequential", "10"), NULL}},
+                             {"laps, penalty", {MODULEWISE("multilap", "10"), NULL}},
+                             {"end to end", {NULL}}};
+  if (!go_to_data("cifar10")) return;
+  printf("%s  10 modules of one block\n", cifar_recipe);
+  compare(cifar_recipe, ways, 4, NULL, seeds_of(5));
+}
+
+/* ---- Fashion-MNIST ---- */
+
+static const char fashion_recipe[] =
+    "data: {train: fashion-mnist/train-images-idx3-ubyte.gz,\n"
+    "       test: fashion-mnist/t10k-images-idx3-ubyte.gz, validation: 0, augment: {flip: yes}}\n"
+    "model: {architecture: resnet, channels: [16, 32, 64], layers: [3, 3, 3], opening_stride: 2}\n"
+    "training: {optimiser: {name: adamw, rate: 0.003, weight_decay: 0.02}, batch: 128,\n"
+    "           schedule: {name: cosine, warmup: 0.1}, epochs: 8}\n";
+
+static void run_fashion(void) {
+  static const way ways[] = {{"end to end", {NULL}},
+                             {"none", {MODULEWISE("parallel", "4"), "training.tau", "0", NULL}},
+                             {"penalty", {MODULEWISE("parallel", "4"), NULL}}};
+  if (!go_to_data("fashion-mnist")) return;
+  printf("%s  4 modules, parallel; within 0.5 points of end to end is to be reached\n",
+         fashion_recipe);
+  compare(fashion_recipe, ways, 3, NULL, seeds_of(1));
+}
+
+/* ---- memory and time of a deep residual network ---- */
+
+enum { EDGE = 96, BATCH = 64, CLASSES = 10 };
+
+static rung_network *resnet_110(rung_context *ctx, int modules) {
+  rung_network_settings s = rung_network_settings_default();
+  rung_network *n;
+  const rung_shape sample = {.rank = 3, .dim = {EDGE, EDGE, 3}};
+  s.architecture = "resnet";
+  s.stages = 3;
+  for (int i = 0; i < 3; i++) {
+    s.channels[i] = 16 << i;
+    s.layers[i] = 18;
+  }
+  must(ctx, rung_network_create(ctx, &s, &sample, CLASSES, RUNG_F32, 1, &n));
+  if (modules == 1) return n;
+  must(ctx, rg_choose_exits(n, ctx, modules, s.exit_at));
+  s.exits = modules - 1;
+  rung_network_destroy(n);
+  must(ctx, rung_network_create(ctx, &s, &sample, CLASSES, RUNG_F32, 1, &n));
+  return n;
+}
+
+/* Bytes that steps take beside weights and the optimiser; seconds of a step. */
+static void measure(int modules, double tau, const float *x, const float *y, double *bytes,
+                    double *seconds) {
+  rung_context *ctx = context_of(setting("THREADS", 2));
+  rung_network *n = resnet_110(ctx, modules);
+  rung_trainer *trainer;
+  rung_training t = rung_training_default();
+  t.batch = BATCH;
+  t.activations = RUNG_STORE;
+  t.modulewise = modules > 1;
+  t.tau = tau;
+  must(ctx, rung_trainer_create(n, ctx, &t, 1000, 100, &trainer));
+  *bytes = (double)rung_trainer_bytes(trainer) -
+           (double)rung_network_parameters(n) * sizeof(float) * (modules > 1 ? 4 : 3);
+  double loss;
+  must(ctx, rung_trainer_step(trainer, x, y, NULL, &loss));
+  *seconds = INFINITY;
+  for (int i = 0; i < setting("STEPS", 2); i++) {
+    double start = rg_seconds();
+    must(ctx, rung_trainer_step(trainer, x, y, NULL, &loss));
+    *seconds = fmin(*seconds, rg_seconds() - start);
+  }
+  rung_trainer_destroy(trainer);
+  rung_network_destroy(n);
+  rung_context_destroy(ctx);
+}
+
+static void run_memory(void) {
+  static const struct {
+    int modules;
+    double figure;
+  } cases[] = {{2, 0}, {4, 50}, {8, 70}, {16, 80}};
+  size_t count = (size_t)BATCH * EDGE * EDGE * 3;
+  float *x = malloc(count * sizeof *x), y[BATCH];
+  double whole, step, bytes, seconds, plain, ignored;
+  if (!x) exit(1);
+  for (size_t i = 0; i < count; i++) x[i] = (float)rg_normal(1, 1, i);
+  for (int i = 0; i < BATCH; i++) y[i] = (float)(i % CLASSES);
+  measure(1, 0, x, y, &whole, &step);
+  printf("  resnet-110, 96 x 96 x 3, batch %d, end to end, all stored: %.0f MB, %.2f s a step\n",
+         BATCH, whole / 1e6, step);
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    measure(cases[i].modules, RUNG_TAU_AUTO, x, y, &bytes, &seconds);
+    measure(cases[i].modules, 0, x, y, &ignored, &plain);
+    printf("  %2d modules: %.0f MB, %.1f%% saved (to reach: %.0f%%); %.2f s a step, %+.1f%%; the "
+           "penalty takes %+.1f%% of it\n",
+           cases[i].modules, bytes / 1e6, 100 * (1 - bytes / whole), cases[i].figure, seconds,
+           100 * (seconds / step - 1), 100 * (seconds / plain - 1));
+    fflush(stdout);
+  }
+  free(x);
+}
+
+static const bench_case cases[] = {
+    {"memory", "resnet-110 cut into 2 to 16 modules: bytes and time beside end to end", run_memory},
+    {"cifar", "2% of CIFAR-10, 10 modules in turn: penalty against none and end to end", run_cifar},
+    {"mnist", "MNIST, 20 modules in parallel, few images: penalty against none", run_mnist},
+    {"fashion", "Fashion-MNIST, 4 modules: within 0.5 points of end to end", run_fashion},
+};
+
+int main(int count, char **argument) {
+  return run_cases(cases, sizeof cases / sizeof *cases, count, argument);
+}
