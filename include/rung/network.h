@@ -17,6 +17,7 @@ extern "C" {
 #endif
 
 #define RUNG_MOST_STAGES 8 /**< The most stages of different width. */
+#define RUNG_MOST_EXITS 63 /**< The most exits. */
 
 /** What a network is to look like; rung_network_settings_default() fills it. The names are those of
  * a recipe's `model` keys; docs/architectures.md explains them with their formulas. */
@@ -47,6 +48,12 @@ typedef struct rung_network_settings {
                       m > 1: weights are linear in time between m nodes. */
   int fixed;     /**< 1: the state of reversible stages is kept in fixed point, so that the inverse
                       is exact (rung_fixed_add()). Default 0. */
+  int exits;     /**< How many entries of `exit_at` count. An exit is a classifier of its own beside
+                      the chain, for training in modules and for early answers. Default 0. */
+  int64_t exit_at[RUNG_MOST_EXITS]; /**< Rising: exit e stands behind so many layers of the chain,
+                      each layer of a stage being one; from 1 to the layers before the last block.
+                      Not inside a stage with `nodes`, nor with `fixed`. */
+  const char *exit_head; /**< What an exit is: "conv", "pool", "mlp". NULL (default): "conv". */
 } rung_network_settings;
 
 /** The defaults. */
@@ -127,6 +134,14 @@ RUNG_API rung_status rung_network_set_form(rung_network *network, rung_context *
  */
 RUNG_API rung_status rung_network_apply(const rung_network *network, rung_context *ctx,
                                         int64_t count, const void *x, void *y);
+
+/** How many exits a network has. */
+RUNG_API int rung_network_exits(const rung_network *network);
+/** As rung_network_apply(), but the scores of an exit; layers behind it are not computed.
+ * @param exit from 1; exits + 1 is the network's own end
+ * @return RUNG_E_ARGUMENT for an exit that is not there */
+RUNG_API rung_status rung_network_apply_exit(const rung_network *network, rung_context *ctx,
+                                             int exit, int64_t count, const void *x, void *y);
 
 /** Writes a network as a safetensors file. */
 RUNG_API rung_status rung_network_save(const rung_network *network, rung_context *ctx,

@@ -4,7 +4,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "nn/arch/arch.h"
 #include "nn/builder.h"
+#include "nn/module.h"
 #include "nn/network.h"
 
 #define MOST_BLOCKS 4096
@@ -93,6 +95,17 @@ static rung_status without_samples(rung_graph *g, const rg_block *block, rung_no
   return RUNG_OK;
 }
 
+/* The shapes of what goes into block i of the list, exits among them, and of what comes out. */
+static rung_shape *shapes_before(const rung_network *n, int i) {
+  int exit = i - n->blocks.count;
+  return exit < 0 ? n->state_shape[i] : n->exit_shape[2 * (size_t)exit];
+}
+
+static rung_shape *shapes_behind(const rung_network *n, int i) {
+  int exit = i - n->blocks.count;
+  return exit < 0 ? n->state_shape[i + 1] : n->exit_shape[2 * (size_t)exit + 1];
+}
+
 static rung_status check_states(const declaration *d, int i) {
   const rg_block *b = &d->network->blocks.list[i];
   int before = i ? d->network->blocks.list[i - 1].states_out : 1;
@@ -118,7 +131,7 @@ static rung_status declare_in_graph(declaration *d, int i, rung_graph *g) {
   const rg_block *block = &n->blocks.list[i];
   rg_built built;
   for (int s = 0; s < block->states_in; s++) {
-    rung_shape shape = n->state_shape[i][s];
+    rung_shape shape = shapes_before(n, i)[s];
     int64_t dims[RUNG_MAX_RANK] = {SHOWN_SAMPLES};
     for (int k = 0; k < shape.rank; k++) dims[k + 1] = shape.dim[k];
     built.in[s] = rung_input(g, "state", shape.rank + 1, dims);
@@ -130,7 +143,7 @@ static rung_status declare_in_graph(declaration *d, int i, rung_graph *g) {
   rung_status status = rg_build_layer(&b, lie, &built);
   for (int k = 0; status == RUNG_OK && k < b.count; k++) status = keep_asked(d, i, &b.asked[k]);
   for (int s = 0; status == RUNG_OK && s < block->states_out; s++)
-    status = without_samples(g, block, built.out[s], &n->state_shape[i + 1][s]);
+    status = without_samples(g, block, built.out[s], &shapes_behind(n, i)[s]);
   n->of_block[i].random = b.key != RUNG_NONE;
   rg_builder_end(&b);
   return status;
@@ -139,7 +152,7 @@ static rung_status declare_in_graph(declaration *d, int i, rung_graph *g) {
 static rung_status declare_block(declaration *d, int i) {
   rung_network *n = d->network;
   const rg_block *block = &n->blocks.list[i];
-  RG_TRY(check_states(d, i));
+  if (i < n->blocks.count) RG_TRY(check_states(d, i)); /* exits follow from the chain */
   for (int k = 0; k < i; k++)
     if (!strcmp(n->blocks.list[k].name, block->name))
       return rg_fail(d->ctx, RUNG_E_ARGUMENT, "two blocks have the name %s", block->name);
@@ -194,7 +207,7 @@ static rung_status lay_variables(declaration *d) {
   n->decaying = n->parameters;
   RG_TRY(lay(d, false, false, n->parameter, &n->parameter_count, &n->parameters));
   RG_TRY(lay(d, true, false, n->statistic, &n->statistic_count, &n->statistics));
-  for (int i = 0; i < n->blocks.count; i++) {
+  for (int i = 0; i < n->blocks.count + n->exits.count; i++) {
     rg_block_variables *of = &n->of_block[i];
     RG_TRY(list_of_block(d->ctx, n->parameter, n->parameter_count, i, &of->parameter,
                          &of->parameters));
@@ -213,6 +226,11 @@ static rung_status declare(declaration *d) {
   if (last->rank != 1 || last->dim[0] != n->outputs)
     return rg_fail(d->ctx, RUNG_E_SHAPE, "the last block gives %s, not [%lld]",
                    rg_shape_text(last, text), (long long)n->outputs);
+  for (int e = 0; e < n->exits.count; e++) {
+    const rg_cut cut = rg_cut_behind(n, n->settings.exit_at[e]);
+    memcpy(n->exit_shape[2 * (size_t)e], n->state_shape[cut.block], sizeof *n->exit_shape);
+    RG_TRY(declare_block(d, n->blocks.count + e));
+  }
   return lay_variables(d);
 }
 
@@ -221,8 +239,8 @@ static rung_status declare(declaration *d) {
 static rung_status copy_settings(rung_network *n, const rung_network_settings *settings) {
   n->settings = *settings;
   const char **name[RG_NETWORK_STRINGS] = {&n->settings.architecture, &n->settings.block,
-                                           &n->settings.integrator, &n->settings.activation,
-                                           &n->settings.norm};
+                                           &n->settings.integrator,   &n->settings.activation,
+                                           &n->settings.norm,         &n->settings.exit_head};
   for (int i = 0; i < RG_NETWORK_STRINGS; i++) {
     if (!*name[i]) continue;
     n->string[i] = rg_strdup(n->ctx, *name[i]);
@@ -240,15 +258,18 @@ static const char *own_string(const rung_network *n, const char *name) {
 }
 
 static rung_status prepare(rung_network *n, const rung_network_settings *settings,
-                           const rg_blocks *blocks) {
-  size_t count = (size_t)blocks->count;
+                           const rg_blocks *blocks, const rg_blocks *exits) {
+  size_t chain = (size_t)blocks->count, beside = (size_t)exits->count, count = chain + beside;
   RG_TRY(copy_settings(n, settings));
   n->blocks = (rg_blocks){.ctx = n->ctx, .count = blocks->count, .capacity = blocks->count};
   n->blocks.list = rg_alloc(n->ctx, count, sizeof *n->blocks.list);
-  n->state_shape = rg_calloc(n->ctx, count + 1, sizeof *n->state_shape);
+  n->state_shape = rg_calloc(n->ctx, chain + 1 + 2 * beside, sizeof *n->state_shape);
   n->of_block = rg_calloc(n->ctx, count, sizeof *n->of_block);
   if (!n->blocks.list || !n->state_shape || !n->of_block) return RUNG_E_MEMORY;
-  memcpy(n->blocks.list, blocks->list, count * sizeof *blocks->list);
+  memcpy(n->blocks.list, blocks->list, chain * sizeof *blocks->list);
+  n->exits = (rg_blocks){.ctx = n->ctx, .list = n->blocks.list + chain, .count = exits->count};
+  if (beside) memcpy(n->exits.list, exits->list, beside * sizeof *exits->list);
+  n->exit_shape = n->state_shape + chain + 1;
   for (size_t i = 0; i < count; i++) {
     rg_block_settings *s = &n->blocks.list[i].settings;
     s->activation = own_string(n, s->activation);
@@ -273,6 +294,29 @@ static rung_status check_request(rung_context *ctx, const rung_shape *sample, in
   return RUNG_OK;
 }
 
+static rung_status make_declared(rung_context *ctx, const rung_network_settings *settings,
+                                 const rg_blocks *blocks, const rg_blocks *exits,
+                                 const rung_shape *sample, int64_t outputs, rung_dtype dtype,
+                                 rung_network **out) {
+  rung_network *n = rg_calloc(ctx, 1, sizeof *n);
+  if (!n) return RUNG_E_MEMORY;
+  n->ctx = ctx;
+  n->sample = *sample;
+  n->outputs = outputs;
+  n->dtype = dtype;
+  n->normalised = sample->dim[sample->rank - 1];
+  declaration d = {.ctx = ctx, .network = n};
+  rung_status status = prepare(n, settings, blocks, exits);
+  if (status == RUNG_OK) status = declare(&d);
+  rg_free(ctx, d.found);
+  rg_free(ctx, d.statistic);
+  if (status == RUNG_OK)
+    *out = n;
+  else
+    rung_network_destroy(n);
+  return status;
+}
+
 rung_status rg_network_declare(rung_context *ctx, const rung_network_settings *settings,
                                const rg_blocks *blocks, const rung_shape *sample, int64_t outputs,
                                rung_dtype dtype, rung_network **out) {
@@ -283,22 +327,12 @@ rung_status rg_network_declare(rung_context *ctx, const rung_network_settings *s
   if (blocks->count < 1 || blocks->count > MOST_BLOCKS)
     return rg_fail(ctx, RUNG_E_ARGUMENT, "a network has 1 to %d blocks, found %d", MOST_BLOCKS,
                    blocks->count);
-  rung_network *n = rg_calloc(ctx, 1, sizeof *n);
-  if (!n) return RUNG_E_MEMORY;
-  n->ctx = ctx;
-  n->sample = *sample;
-  n->outputs = outputs;
-  n->dtype = dtype;
-  n->normalised = sample->dim[sample->rank - 1];
-  declaration d = {.ctx = ctx, .network = n};
-  rung_status status = prepare(n, settings ? settings : &defaults, blocks);
-  if (status == RUNG_OK) status = declare(&d);
-  rg_free(ctx, d.found);
-  rg_free(ctx, d.statistic);
+  rg_blocks exits = {.ctx = ctx};
+  if (!settings) settings = &defaults;
+  rung_status status = rg_add_exits(ctx, settings, blocks, outputs, &exits);
   if (status == RUNG_OK)
-    *out = n;
-  else
-    rung_network_destroy(n);
+    status = make_declared(ctx, settings, blocks, &exits, sample, outputs, dtype, out);
+  rg_free(ctx, exits.list);
   return status;
 }
 
@@ -388,7 +422,7 @@ static void free_names(rung_network *n) {
 void rung_network_destroy(rung_network *n) {
   if (!n) return;
   free_names(n);
-  for (int i = 0; n->of_block && i < n->blocks.count; i++) {
+  for (int i = 0; n->of_block && i < n->blocks.count + n->exits.count; i++) {
     rg_free(n->ctx, n->of_block[i].parameter);
     rg_free(n->ctx, n->of_block[i].statistic);
   }

@@ -11,7 +11,7 @@ typedef struct rg_block_variables {
   bool random; /* the block asks for a random key */
 } rg_block_variables;
 
-#define RG_NETWORK_STRINGS 5
+#define RG_NETWORK_STRINGS 6
 
 /* The transport cost of a network, which training module by module penalises (Karkar et al., arXiv
  * 2210.00949, 2309.17357): W = sum over layers of the cost of what each adds to its states, r (see
@@ -30,13 +30,17 @@ struct rung_network {
   int64_t outputs;
   rung_dtype dtype;
   rg_blocks blocks;
+  /* Exits: blocks beside the chain. Their list lies behind the chain's, so that blocks.list[] and
+   * of_block[] have exit e (from 0) at blocks.count + e. */
+  rg_blocks exits;
   /* Shapes of what each block is given, without the samples' axis: state_shape[i][s] goes into
    * block i; state_shape[blocks.count][0] is [outputs]. */
   rung_shape (*state_shape)[RG_MOST_STATES];
+  rung_shape (*exit_shape)[RG_MOST_STATES]; /* [2 * exits.count]: into an exit, and out of it */
   /* Those that decay come first, so that parameters are two runs: [0, decaying) and the rest. */
   rg_variable *parameter, *statistic;
   int parameter_count, statistic_count;
-  rg_block_variables *of_block;             /* [blocks.count] */
+  rg_block_variables *of_block;             /* [blocks.count + exits.count] */
   int64_t parameters, decaying, statistics; /* numbers */
   void *theta, *running;                    /* [parameters], [statistics] in dtype, aligned */
   char **class_name;                        /* [outputs], or NULL */
@@ -140,6 +144,20 @@ rung_status rg_inference_create(const rung_network *network, rung_context *ctx, 
 /* As rung_network_apply(), for any count. Allocates nothing. The bits of a sample's scores do not
  * depend on which others there are. */
 rung_status rg_inference_run(rg_inference *inference, int64_t count, const void *x, void *y);
+/* The same of another end: exit 1 to exits (layers behind it are left out), exits + 1 (the
+ * network's own), RG_EVERY_EXIT or RG_BODY. */
+#define RG_EVERY_EXIT 0
+#define RG_BODY (-1)
+rung_status rg_inference_create_to(const rung_network *network, rung_context *ctx, int64_t samples,
+                                   int exit, rg_inference **out);
+/* Of one made with RG_EVERY_EXIT: one walk gives y[0] to y[exits - 1], the exits' scores, and
+ * y[exits], the network's own; each [count][outputs]. */
+rung_status rg_inference_run_exits(rg_inference *inference, int64_t count, const void *x,
+                                   void *const *y);
+/* Of one made with RG_BODY: what goes into the last block, [count][state's shape], two states
+ * joined along their last axis. That of a module is what the next module is given. */
+rung_status rg_inference_run_body(rg_inference *inference, int64_t count, const void *x,
+                                  void *features);
 void rg_inference_destroy(rg_inference *inference); /* NULL is allowed */
 /* Bytes that it holds. */
 size_t rg_inference_bytes(const rg_inference *inference);

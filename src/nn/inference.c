@@ -1,24 +1,31 @@
 /* A network applied to samples, batch by batch. */
 #include <string.h>
 
-#include "nn/chain.h"
+#include "nn/module.h"
 
 /* Samples at once: enough for products to be fast, few enough for the cache. */
 #define MOST_SAMPLES 64
 
-#define ARRAYS (2 * RG_MOST_STATES + 1)
+#define ARRAYS (2 * RG_MOST_STATES)
 
 struct rg_inference {
   const rung_network *network;
   rung_context *ctx;
   int64_t samples;
-  rg_block_program *program; /* [blocks] */
+  int exit;                  /* RG_EVERY_EXIT, RG_BODY, or where it ends */
+  int blocks;                /* of the chain that are run; a last one perhaps in part */
+  int64_t layers;            /* of the chain that are run */
+  int first, last;           /* exits that are run, from 0; first = last: none */
+  int ends;                  /* arrays that come out */
+  int64_t numbers;           /* of a sample in each of them */
+  rg_block_program *program; /* [blocks and exits of the network]; empty where it is not run */
   void *workspace;
-  char *state; /* arrays: RG_MOST_STATES that go in, as many that come out, the last scores */
+  char *state; /* arrays: RG_MOST_STATES that go in, as many that come out */
   size_t state_bytes, bytes;
-  char *last; /* a batch that is filled up */
+  char *last_x, *last_y; /* a batch that is filled up */
   char *mixed, *key;
   const void **in;
+  void **end; /* [ends]: where the batch's results go */
 };
 
 static size_t largest_state(const rg_inference *f) {
@@ -33,14 +40,22 @@ static size_t largest_state(const rg_inference *f) {
   return (bytes + RG_ALIGN - 1) / RG_ALIGN * RG_ALIGN;
 }
 
-static rung_status compile(rg_inference *f, size_t *workspace, int *pointers) {
+static rung_status compile_one(rg_inference *f, int i, size_t *workspace, int *pointers) {
   const rung_network *n = f->network;
-  for (int i = 0; i < n->blocks.count; i++) {
-    rg_block_program *p = &f->program[i];
+  rg_block_program *p = &f->program[i];
+  if (i < n->blocks.count)
     RG_TRY(rg_block_compile(n, f->ctx, i, RG_INFER, f->samples, p));
-    if (rung_program_bytes(p->program) > *workspace) *workspace = rung_program_bytes(p->program);
-    if (p->inputs > *pointers) *pointers = p->inputs;
-  }
+  else
+    RG_TRY(rg_exit_compile(n, f->ctx, i - n->blocks.count + 1, RG_INFER, f->samples, p));
+  if (rung_program_bytes(p->program) > *workspace) *workspace = rung_program_bytes(p->program);
+  if (p->inputs > *pointers) *pointers = p->inputs;
+  return RUNG_OK;
+}
+
+static rung_status compile(rg_inference *f, size_t *workspace, int *pointers) {
+  for (int i = 0; i < f->blocks; i++) RG_TRY(compile_one(f, i, workspace, pointers));
+  for (int e = f->first; e < f->last; e++)
+    RG_TRY(compile_one(f, f->network->blocks.count + e, workspace, pointers));
   return RUNG_OK;
 }
 
@@ -50,25 +65,62 @@ static rung_status allocate(rg_inference *f, size_t workspace, int pointers) {
   f->state_bytes = largest_state(f);
   f->workspace = rg_alloc(f->ctx, workspace, 1);
   f->state = rg_alloc(f->ctx, ARRAYS, f->state_bytes);
-  f->last = rg_calloc(f->ctx, (size_t)(rung_shape_count(&n->sample) * f->samples), size);
+  f->last_x = rg_calloc(f->ctx, (size_t)(rung_shape_count(&n->sample) * f->samples), size);
+  f->last_y = rg_alloc(f->ctx, (size_t)f->ends, (size_t)(f->numbers * f->samples) * size);
+  f->end = rg_alloc(f->ctx, (size_t)f->ends, sizeof *f->end);
   f->mixed = rg_alloc(f->ctx, rg_mixed_bytes(n), 1);
   f->key = rg_calloc(f->ctx, 4, size);
   f->in = rg_alloc(f->ctx, (size_t)pointers, sizeof *f->in);
-  return f->workspace && f->state && f->last && f->mixed && f->key && f->in ? RUNG_OK
-                                                                            : RUNG_E_MEMORY;
+  bool all = f->workspace && f->state && f->last_x && f->last_y && f->end && f->mixed && f->key;
+  return all && f->in ? RUNG_OK : RUNG_E_MEMORY;
 }
 
-rung_status rg_inference_create(const rung_network *n, rung_context *ctx, int64_t samples,
-                                rg_inference **out) {
+/* What is run, and what comes out of it. */
+static rung_status choose_end(rg_inference *f, int exit) {
+  const rung_network *n = f->network;
+  int last = n->blocks.count - 1;
+  *f = (rg_inference){.network = n, .ctx = f->ctx, .samples = f->samples, .exit = exit};
+  f->blocks = n->blocks.count;
+  f->ends = 1;
+  f->numbers = n->outputs;
+  if (exit == RG_EVERY_EXIT) {
+    f->last = n->exits.count;
+    f->ends = f->last + 1;
+  } else if (exit == RG_BODY) {
+    f->blocks = last;
+    f->numbers = 0;
+    for (int s = 0; s < n->blocks.list[last].states_in; s++)
+      f->numbers += rung_shape_count(&n->state_shape[last][s]);
+    if (rg_state_fixed(n, last))
+      return rg_fail(f->ctx, RUNG_E_UNSUPPORTED, "inference: the body's state is in fixed point");
+  } else if (exit <= n->exits.count) {
+    rg_cut cut = rg_cut_behind(n, n->settings.exit_at[exit - 1]);
+    f->first = exit - 1;
+    f->last = exit;
+    f->blocks = cut.block + (cut.layer > 0);
+    f->layers = n->settings.exit_at[exit - 1];
+    return RUNG_OK;
+  }
+  for (int i = 0; i < f->blocks; i++) f->layers += n->blocks.list[i].layers;
+  return RUNG_OK;
+}
+
+rung_status rg_inference_create_to(const rung_network *n, rung_context *ctx, int64_t samples,
+                                   int exit, rg_inference **out) {
   *out = NULL;
   if (samples < 1) return rg_fail(ctx, RUNG_E_ARGUMENT, "inference: a batch of no samples");
+  if (exit < RG_BODY || exit > n->exits.count + 1)
+    return rg_fail(ctx, RUNG_E_ARGUMENT, "exits: exit: expected 1 to %d, found %d",
+                   n->exits.count + 1, exit);
   size_t before = rung_memory_now(ctx), workspace = 0;
   int pointers = 0;
   rg_inference *f = rg_calloc(ctx, 1, sizeof *f);
   if (!f) return RUNG_E_MEMORY;
   *f = (rg_inference){.network = n, .ctx = ctx, .samples = samples};
-  f->program = rg_calloc(ctx, (size_t)n->blocks.count, sizeof *f->program);
-  rung_status status = f->program ? compile(f, &workspace, &pointers) : RUNG_E_MEMORY;
+  rung_status status = choose_end(f, exit);
+  size_t programs = (size_t)(n->blocks.count + n->exits.count);
+  if (status == RUNG_OK) f->program = rg_calloc(ctx, programs, sizeof *f->program);
+  if (status == RUNG_OK) status = f->program ? compile(f, &workspace, &pointers) : RUNG_E_MEMORY;
   if (status == RUNG_OK) status = allocate(f, workspace, pointers);
   if (status != RUNG_OK) {
     rg_inference_destroy(f);
@@ -79,11 +131,17 @@ rung_status rg_inference_create(const rung_network *n, rung_context *ctx, int64_
   return RUNG_OK;
 }
 
+rung_status rg_inference_create(const rung_network *n, rung_context *ctx, int64_t samples,
+                                rg_inference **out) {
+  return rg_inference_create_to(n, ctx, samples, n->exits.count + 1, out);
+}
+
 void rg_inference_destroy(rg_inference *f) {
   if (!f) return;
-  for (int i = 0; f->program && i < f->network->blocks.count; i++)
+  for (int i = 0; f->program && i < f->network->blocks.count + f->network->exits.count; i++)
     rg_block_program_free(f->ctx, &f->program[i]);
-  void *owned[] = {f->program, f->workspace, f->state, f->last, f->mixed, f->key, f->in};
+  void *owned[] = {f->program, f->workspace, f->state, f->last_x, f->last_y,
+                   f->mixed,   f->key,       f->in,    f->end};
   for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) rg_free(f->ctx, owned[i]);
   rg_free(f->ctx, f);
 }
@@ -127,42 +185,113 @@ static rung_status run_layer(rg_inference *f, int block, int64_t layer, void **a
   return rung_program_run(p->program, f->ctx, f->workspace, f->in, out);
 }
 
-static rung_status run_batch(rg_inference *f, const void *x, void *y) {
+/* The only state that comes out of a last block lies at `end`. */
+static rung_status run_last(rg_inference *f, int block, void *const *state, void *end) {
+  const rung_network *n = f->network;
+  void *at[RG_MOST_STATES] = {state[0], state[1]};
+  RG_TRY(run_layer(f, block, 0, at, end));
+  if (at[0] != end) /* the block hands on what it is given */
+    memcpy(end, at[0], (size_t)(n->outputs * f->samples) * rung_dtype_size(n->dtype));
+  return RUNG_OK;
+}
+
+/* Two states side by side along the last axis; one as it is. */
+static void join(const rg_inference *f, void *const *state, char *end) {
+  const rung_network *n = f->network;
+  const int block = n->blocks.count - 1, states = n->blocks.list[block].states_in;
+  size_t each[RG_MOST_STATES] = {0}, all = 0;
+  for (int s = 0; s < states; s++) {
+    const rung_shape *shape = &n->state_shape[block][s];
+    each[s] = (size_t)shape->dim[shape->rank - 1] * rung_dtype_size(n->dtype);
+    all += each[s];
+  }
+  size_t rows = (size_t)(f->numbers * f->samples) * rung_dtype_size(n->dtype) / all;
+  for (size_t row = 0; row < rows; row++)
+    for (int s = 0; s < states; s++, end += each[s - 1])
+      memcpy(end, (const char *)state[s] + row * each[s], each[s]);
+}
+
+/* The exits that stand behind so many layers. */
+static rung_status run_exits(rg_inference *f, int64_t done, int *exit, void *const *at) {
+  const rung_network *n = f->network;
+  for (; *exit < f->last && n->settings.exit_at[*exit] == done; (*exit)++)
+    RG_TRY(run_last(f, n->blocks.count + *exit, at, f->end[*exit - f->first]));
+  return RUNG_OK;
+}
+
+/* From x to f->end[]. */
+static rung_status run_batch(rg_inference *f, const void *x) {
   const rung_network *n = f->network;
   void *at[RG_MOST_STATES] = {(void *)x, NULL};
-  int last = n->blocks.count - 1;
-  for (int i = 0; i <= last; i++)
-    for (int64_t layer = 0; layer < n->blocks.list[i].layers; layer++)
-      RG_TRY(run_layer(f, i, layer, at, i == last ? y : NULL));
-  if (at[0] != y) /* the last block hands on what it is given */
-    memcpy(y, at[0], (size_t)(n->outputs * f->samples) * rung_dtype_size(n->dtype));
+  int exit = f->first;
+  int64_t done = 0;
+  for (int i = 0; i < f->blocks; i++) {
+    if (i == n->blocks.count - 1) return run_last(f, i, at, f->end[f->ends - 1]);
+    for (int64_t j = 0; j < n->blocks.list[i].layers && done < f->layers; j++) {
+      RG_TRY(run_layer(f, i, j, at, NULL));
+      RG_TRY(run_exits(f, ++done, &exit, at));
+    }
+  }
+  if (f->exit == RG_BODY) join(f, at, f->end[0]);
+  return RUNG_OK;
+}
+
+/* The batches of `count` samples, to y[ends]. */
+static rung_status run(rg_inference *f, int64_t count, const char *x, void *const *y) {
+  const rung_network *n = f->network;
+  size_t size = rung_dtype_size(n->dtype), done = 0;
+  size_t in = (size_t)rung_shape_count(&n->sample) * size, out = (size_t)f->numbers * size;
+  for (; count >= f->samples; count -= f->samples, done += (size_t)f->samples) {
+    for (int e = 0; e < f->ends; e++) f->end[e] = (char *)y[e] + done * out;
+    RG_TRY(run_batch(f, x + done * in));
+  }
+  if (!count) return RUNG_OK;
+  memcpy(f->last_x, x + done * in, (size_t)count * in); /* the rest stays: any numbers */
+  for (int e = 0; e < f->ends; e++) f->end[e] = f->last_y + (size_t)e * (size_t)f->samples * out;
+  RG_TRY(run_batch(f, f->last_x));
+  for (int e = 0; e < f->ends; e++)
+    memcpy((char *)y[e] + done * out, f->end[e], (size_t)count * out);
   return RUNG_OK;
 }
 
 rung_status rg_inference_run(rg_inference *f, int64_t count, const void *x, void *y) {
-  const rung_network *n = f->network;
-  size_t size = rung_dtype_size(n->dtype);
-  size_t in = (size_t)rung_shape_count(&n->sample) * size, out = (size_t)n->outputs * size;
-  for (; count >= f->samples; count -= f->samples) {
-    RG_TRY(run_batch(f, x, y));
-    x = (const char *)x + (size_t)f->samples * in;
-    y = (char *)y + (size_t)f->samples * out;
-  }
-  if (!count) return RUNG_OK;
-  memcpy(f->last, x, (size_t)count * in); /* the rest stays what it was: any numbers */
-  void *scores = f->state + (ARRAYS - 1) * f->state_bytes;
-  RG_TRY(run_batch(f, f->last, scores));
-  memcpy(y, scores, (size_t)count * out);
-  return RUNG_OK;
+  if (f->exit <= 0)
+    return rg_fail(f->ctx, RUNG_E_ARGUMENT, "inference: made for every exit or for the body");
+  return run(f, count, x, &y);
+}
+
+rung_status rg_inference_run_exits(rg_inference *f, int64_t count, const void *x, void *const *y) {
+  if (f->exit != RG_EVERY_EXIT)
+    return rg_fail(f->ctx, RUNG_E_ARGUMENT, "inference: not made for every exit");
+  return run(f, count, x, y);
+}
+
+rung_status rg_inference_run_body(rg_inference *f, int64_t count, const void *x, void *features) {
+  if (f->exit != RG_BODY)
+    return rg_fail(f->ctx, RUNG_E_ARGUMENT, "inference: not made for the body");
+  return run(f, count, x, &features);
+}
+
+int rung_network_exits(const rung_network *network) {
+  return network->exits.count;
+}
+
+rung_status rung_network_apply_exit(const rung_network *network, rung_context *ctx, int exit,
+                                    int64_t count, const void *x, void *y) {
+  if (count < 0) return rg_fail(ctx, RUNG_E_ARGUMENT, "apply: %lld samples", (long long)count);
+  if (exit < 1 || exit > network->exits.count + 1)
+    return rg_fail(ctx, RUNG_E_ARGUMENT, "exits: exit: expected 1 to %d, found %d",
+                   network->exits.count + 1, exit);
+  if (count == 0) return RUNG_OK;
+  rg_inference *f;
+  RG_TRY(
+      rg_inference_create_to(network, ctx, count < MOST_SAMPLES ? count : MOST_SAMPLES, exit, &f));
+  rung_status status = rg_inference_run(f, count, x, y);
+  rg_inference_destroy(f);
+  return status;
 }
 
 rung_status rung_network_apply(const rung_network *network, rung_context *ctx, int64_t count,
                                const void *x, void *y) {
-  if (count < 0) return rg_fail(ctx, RUNG_E_ARGUMENT, "apply: %lld samples", (long long)count);
-  if (count == 0) return RUNG_OK;
-  rg_inference *f;
-  RG_TRY(rg_inference_create(network, ctx, count < MOST_SAMPLES ? count : MOST_SAMPLES, &f));
-  rung_status status = rg_inference_run(f, count, x, y);
-  rg_inference_destroy(f);
-  return status;
+  return rung_network_apply_exit(network, ctx, network->exits.count + 1, count, x, y);
 }

@@ -4,9 +4,19 @@
 #include <string.h>
 
 #include "nn/arch/arch.h"
-#include "nn/chain.h"
+#include "nn/module.h"
 #include "nn/network.h"
 #include "num/dd.h"
+
+/* The layers of the prolonged network that stand before a cut behind `layers` of this one's. */
+static int64_t prolonged_cut(const rung_network *n, int64_t layers) {
+  const rg_cut cut = rg_cut_behind(n, layers);
+  int64_t more = cut.layer; /* a cut in a block is one in a stage, or doubles nothing */
+  if (!rg_is_stage(&n->blocks.list[cut.block])) more = 0;
+  for (int i = 0; i < cut.block; i++)
+    if (rg_is_stage(&n->blocks.list[i])) more += n->blocks.list[i].layers;
+  return layers + more;
+}
 
 /* The settings of the prolonged network: what they left open is said now. */
 static rung_status prolonged_settings(const rung_network *n, rung_context *ctx,
@@ -21,6 +31,8 @@ static rung_status prolonged_settings(const rung_network *n, rung_context *ctx,
   }
   out->stages = stages;
   out->step = n->settings.step / 2;
+  for (int e = 0; e < n->exits.count; e++)
+    out->exit_at[e] = prolonged_cut(n, n->settings.exit_at[e]);
   if (stages > 0) return RUNG_OK;
   return rg_fail(ctx, RUNG_E_UNSUPPORTED,
                  "architecture %s with block %s has no layers of an ODE to double; for these: "

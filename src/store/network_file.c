@@ -41,6 +41,7 @@ static const setting settings_list[] = {
     SETTING(dropout, REAL),
     SETTING(nodes, WHOLE),
     SETTING(fixed, FLAG),
+    SETTING(exit_head, TEXT),
 };
 #define SETTINGS (sizeof settings_list / sizeof *settings_list)
 
@@ -115,6 +116,8 @@ static rung_status put_network(rg_tensors *set, const rung_network *n) {
   for (size_t i = 0; i < SETTINGS; i++) RG_TRY(put_setting(set, &settings_list[i], &n->settings));
   RG_TRY(put_list(set, "model.channels", n->settings.stages, n->settings.channels));
   RG_TRY(put_list(set, "model.layers", n->settings.stages, n->settings.layers));
+  if (n->settings.exits)
+    RG_TRY(put_list(set, "model.exits", n->settings.exits, n->settings.exit_at));
   RG_TRY(put_classes(set, n));
   if (n->form) RG_TRY(rg_tensors_add_text(set, "form", n->form));
   RG_TRY(rg_tensors_add_view(set, "input.mean", RG_TENSOR_F64, 1, &n->normalised, n->mean));
@@ -251,6 +254,8 @@ static rung_status take_metadata(loader *l) {
     return rg_fail(l->ctx, RUNG_E_FORMAT, "%s: channels for %d stages, layers for %d", l->file,
                    channels, layers);
   l->settings.stages = channels;
+  if (rg_tensors_text(l->set, "model.exits")) /* missing: none */
+    RG_TRY(take_list(l, "model.exits", RUNG_MOST_EXITS, l->settings.exit_at, &l->settings.exits));
   return RUNG_OK;
 }
 

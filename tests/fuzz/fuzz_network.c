@@ -13,6 +13,8 @@ static void apply(rung_context *ctx, const rung_network *n) {
   void *x = rg_calloc(ctx, in, rung_dtype_size(n->dtype));
   void *y = rg_calloc(ctx, out, rung_dtype_size(n->dtype));
   REQUIRE(x && y && rung_network_apply(n, ctx, 1, x, y) == RUNG_OK);
+  for (int e = 1; e <= rung_network_exits(n); e++)
+    REQUIRE(rung_network_apply_exit(n, ctx, e, 1, x, y) == RUNG_OK);
   rg_free(ctx, x);
   rg_free(ctx, y);
 }

@@ -124,6 +124,16 @@ rung_status rg_add_stem(rg_blocks *blocks, const rung_network_settings *settings
 /* Appends the block "head"; `finished`: what comes is normalised and bent already. */
 rung_status rg_add_head(rg_blocks *blocks, const rung_network_settings *settings, rg_states states,
                         bool finished, int64_t outputs);
+/* The kind of that block, and what it ends with: dropout (in training) and W x + b of features. */
+extern const rg_block_kind rg_head_kind;
+rung_node rg_classifier(rg_builder *b, rung_node x);
+/* Appends the exits that the settings ask for, beside the chain `blocks`, as blocks "exitE"; checks
+ * them. */
+rung_status rg_add_exits(rung_context *ctx, const rung_network_settings *settings,
+                         const rg_blocks *blocks, int64_t outputs, rg_blocks *out);
+/* Appends the block "resume", which gives the states that were joined along their last axis: the
+ * first block of a module that begins between two others. */
+rung_status rg_add_resume(rg_blocks *blocks, int states, int64_t first_channels);
 /* The architecture conv. */
 rung_status rg_build_conv(rung_context *ctx, const rung_network_settings *settings,
                           const rung_shape *sample, int64_t outputs, rg_blocks *out);

@@ -35,6 +35,13 @@ rung_status rg_add_stem(rg_blocks *blocks, const rung_network_settings *s, rg_st
   return RUNG_OK;
 }
 
+rung_node rg_classifier(rg_builder *b, rung_node x) {
+  const rg_block_settings *s = &rg_builder_block(b)->settings;
+  if (s->dropout > 0 && rg_builder_training(b))
+    x = rung_dropout(rg_builder_graph(b), x, rg_random_key(b), s->dropout);
+  return rg_affine(b, s->width, x);
+}
+
 /* Where the network has normalisation, what it left open is normalised and bent first; images are
  * averaged over positions. Dropout comes before the affine map. */
 static void head(rg_builder *b, const rung_node *in, rung_node *out) {
@@ -42,13 +49,10 @@ static void head(rg_builder *b, const rung_node *in, rung_node *out) {
   const rg_block_settings *s = &rg_builder_block(b)->settings;
   rung_node x = rg_states_close(b, in);
   if (strcmp(s->norm, "none") != 0) x = rg_bent(b, "", x);
-  x = rg_pooled(g, x);
-  if (s->dropout > 0 && rg_builder_training(b))
-    x = rung_dropout(g, x, rg_random_key(b), s->dropout);
-  out[0] = rg_affine(b, s->width, x);
+  out[0] = rg_classifier(b, rg_pooled(g, x));
 }
 
-static const rg_block_kind head_kind = {.name = "head", .forward = head};
+const rg_block_kind rg_head_kind = {.name = "head", .forward = head};
 
 static rung_status check_dropout(rung_context *ctx, double dropout) {
   if (dropout >= 0 && dropout < 1) return RUNG_OK;
@@ -58,7 +62,7 @@ static rung_status check_dropout(rung_context *ctx, double dropout) {
 rung_status rg_add_head(rg_blocks *blocks, const rung_network_settings *s, rg_states states,
                         bool finished, int64_t outputs) {
   RG_TRY(check_dropout(blocks->ctx, s->dropout));
-  rg_block *block = rg_add_block(blocks, s, &head_kind, "head", 0);
+  rg_block *block = rg_add_block(blocks, s, &rg_head_kind, "head", 0);
   if (!block) return RUNG_E_MEMORY;
   if (finished) block->settings.norm = "none";
   block->settings.width = outputs;

@@ -1,0 +1,39 @@
+/* Networks with exits cut into modules 1 to exits + 1: module k is the layers between cut k - 1 and
+ * cut k and a classifier of its own, exit k; the last one ends with the network's last block. */
+#ifndef RG_MODULE_H
+#define RG_MODULE_H
+
+#include "nn/chain.h"
+
+/* A place between two layers of a chain: before layer `layer` of block `block`. */
+typedef struct rg_cut {
+  int block;
+  int64_t layer;
+} rg_cut;
+/* Behind so many layers, counted over all blocks (fewer than the chain has). */
+rg_cut rg_cut_behind(const rung_network *network, int64_t layers);
+
+/* Compiles the program of an exit (from 1) as rg_block_compile() does that of a block. */
+rung_status rg_exit_compile(const rung_network *network, rung_context *ctx, int exit,
+                            rg_program_kind kind, int64_t samples, rg_block_program *out);
+
+/* Multiply-adds of matrix products and convolutions for one sample, up to and with exit 1 to exits;
+ * exits + 1: of the whole chain. Other exits on the way are not counted. NAN where memory is short.
+ */
+double rg_network_cost(const rung_network *network, int exit);
+
+/* Module `module` as a network of its own: its tensors have the whole's names and numbers (of a
+ * stage that is cut, those of its layers), its last block is its classifier. The first module takes
+ * samples, a later one the state at the cut before it, two states joined along their last axis. */
+rung_status rg_network_module(const rung_network *whole, rung_context *ctx, int module,
+                              rung_network **out);
+/* Copy a module's parameters and statistics to the whole, and back. */
+void rg_module_give(const rung_network *part, rung_network *whole, int module);
+void rg_module_take(rung_network *part, const rung_network *whole, int module);
+
+/* Cuts for so many modules, exit_at[modules - 1], that share the bytes of the states that layers
+ * give evenly, each module with a layer or more before the last block. */
+rung_status rg_choose_exits(const rung_network *chain, rung_context *ctx, int modules,
+                            int64_t *exit_at);
+
+#endif
