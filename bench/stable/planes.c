@@ -166,8 +166,7 @@ static void run_plan(const problem *of, const plan *p, double figure, double str
 void run_swiss(void) {
   static problem p;
   const plan plans[] = {
-      /* Y and Z of the Hamiltonian network are halves of its width: four numbers each */
-      {"antisymmetric", 4, 32, 20, 1e-2, 0, 6, {3000, 600, 300, 200, 100, 100}},
+      {"antisymmetric", 8, 32, 20, 1e-2, 1e-4, 6, {3000, 600, 300, 200, 100, 100}},
       {"hamiltonian", 8, 32, 20, 1e-2, 1e-4, 6, {3000, 600, 300, 200, 100, 100}},
   };
   make_swiss(&p);
