@@ -166,8 +166,8 @@ static void run_plan(const problem *of, const plan *p, double figure, double str
 void run_swiss(void) {
   static problem p;
   const plan plans[] = {
-      {"antisymmetric", 4, 32, 20, 1e-2, 0, 6, {3000, 600, 300, 200, 100, 100}},
-      {"hamiltonian", 8, 32, 20, 1e-2, 0, 6, {3000, 600, 300, 200, 100, 100}},
+      {"antisymmetric", 8, 32, 20, 1e-2, 1e-4, 6, {3000, 600, 300, 200, 100, 100}},
+      {"hamiltonian", 8, 32, 20, 1e-2, 1e-4, 6, {3000, 600, 300, 200, 100, 100}},
   };
   make_swiss(&p);
   for (int i = 0; i < 2; i++) run_plan(&p, &plans[i], 1, 18);

@@ -57,8 +57,10 @@ INLINE vector_f32 fms_f32(vector_f32 x, vector_f32 y, vector_f32 z) {
   WIDTHS_4(X, 5)                                                                                   \
   WIDTHS_4(X, 6)                                                                                   \
   WIDTHS_3(X, 7)                                                                                   \
-  WIDTHS_3(X, 8) WIDTHS_2(X, 9) WIDTHS_2(X, 10) WIDTHS_2(X, 11) WIDTHS_2(X, 12) WIDTHS_1(X, 13)    \
-      WIDTHS_1(X, 14) WIDTHS_1(X, 15) WIDTHS_1(X, 16)
+  WIDTHS_3(X, 8)                                                                                   \
+  WIDTHS_2(X, 9)                                                                                   \
+  WIDTHS_2(X, 10)                                                                                  \
+  WIDTHS_2(X, 11) WIDTHS_2(X, 12) WIDTHS_1(X, 13) WIDTHS_1(X, 14) WIDTHS_1(X, 15) WIDTHS_1(X, 16)
 #define ROWS 12
 #define LONE 16
 #define WIDTHS 8, 8, 8, 4, 4, 4, 3, 3, 2, 2, 2, 2
@@ -138,8 +140,10 @@ INLINE vector_f64 fms_f64(vector_f64 x, vector_f64 y, vector_f64 z) {
   WIDTHS_4(X, 5)                                                                                   \
   WIDTHS_4(X, 6)                                                                                   \
   WIDTHS_3(X, 7)                                                                                   \
-  WIDTHS_3(X, 8) WIDTHS_2(X, 9) WIDTHS_2(X, 10) WIDTHS_2(X, 11) WIDTHS_2(X, 12) WIDTHS_1(X, 13)    \
-      WIDTHS_1(X, 14) WIDTHS_1(X, 15) WIDTHS_1(X, 16)
+  WIDTHS_3(X, 8)                                                                                   \
+  WIDTHS_2(X, 9)                                                                                   \
+  WIDTHS_2(X, 10)                                                                                  \
+  WIDTHS_2(X, 11) WIDTHS_2(X, 12) WIDTHS_1(X, 13) WIDTHS_1(X, 14) WIDTHS_1(X, 15) WIDTHS_1(X, 16)
 #define ROWS 12
 #define LONE 16
 #define WIDTHS 8, 8, 8, 4, 4, 4, 3, 3, 2, 2, 2, 2
