@@ -10,7 +10,7 @@
 
 /* How fast a weight that is set from the ratio follows it: a step moves its logarithm by this share
  * of what is missing. */
-#define FOLLOW 0.02
+#define FOLLOW 0.05
 /* The weight stays within this factor of where it began. */
 #define RANGE 1e3
 
@@ -21,12 +21,12 @@ typedef struct member {
   rg_stepper *stepper;
   rg_inference *body; /* of procedures that train one module at a time: what it hands on */
   double *partial;    /* of norms */
-  rg_module_seen told;
 } member;
 
-/* What is kept of a module's penalty from step to step: saved with the run. */
+/* What is kept of a module from step to step: saved with the run. */
 typedef struct penalty {
   double weight, begun; /* w, and where it began; begun 0: not yet */
+  rg_module_seen seen;
 } penalty;
 #define PENALTY_NUMBERS (sizeof(penalty) / sizeof(double))
 
@@ -99,7 +99,7 @@ static rung_status make_part(rg_modular *m, int module) {
   RG_TRY(rg_stepper_create(m->ctx, descent, &t->training, t->network->dtype, own->part->parameters,
                            own->part->decaying, &own->stepper));
   if (in_parallel(&t->training) || module == m->modules - 1) return RUNG_OK;
-  return rg_inference_create(own->part, m->ctx, t->training.batch, &own->body);
+  return rg_inference_create_to(own->part, m->ctx, t->training.batch, RG_BODY, &own->body);
 }
 
 static rg_pass_options pass_options(const rg_modular *m, size_t memory) {
@@ -262,7 +262,7 @@ static rung_status evaluate(rg_modular *m, int module, const rg_pass_batch *batc
   RG_TRY(rg_pass_run(own->pass, batch, &own->seen));
   *norm =
       rg_norm(m->ctx, own->part->dtype, own->part->parameters, own->seen.gradient, own->partial);
-  own->told = (rg_module_seen){own->seen.loss, own->seen.transport, batch->transport};
+  m->penalty[module].seen = (rg_module_seen){own->seen.loss, own->seen.transport, batch->transport};
   if (isfinite(own->seen.loss) && isfinite(*norm)) return RUNG_OK;
   return rg_fail(m->ctx, RUNG_E_NUMERIC,
                  "module %d: the loss is %g and the norm of its gradient %g; a lower learning rate "
@@ -351,7 +351,7 @@ int rg_modular_modules(const rg_modular *m) {
 }
 
 rg_module_seen rg_modular_seen(const rg_modular *m, int module) {
-  return m->list[module - 1].told;
+  return m->penalty[module - 1].seen;
 }
 
 const rg_pass *rg_modular_pass(const rg_modular *m, int module) {

@@ -16,6 +16,9 @@ static rung_status check(const rung_network *n, rung_context *ctx, const rg_pass
   if (o->loss == RUNG_HUBER && !(o->delta > 0))
     return rg_fail(ctx, RUNG_E_ARGUMENT, "delta of Huber's loss: expected above 0, found %g",
                    o->delta);
+  if (n->exits.count)
+    return rg_fail(ctx, RUNG_E_UNSUPPORTED,
+                   "a network with exits is trained module-wise; a pass goes through one chain");
   if (o->activations == RUNG_REVERSE_EXACT && !n->settings.fixed)
     return rg_fail(ctx, RUNG_E_ARGUMENT,
                    "activations: reverse-exact needs a network whose state is fixed point "
