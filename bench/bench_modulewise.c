@@ -80,8 +80,13 @@ static const char mnist_recipe[] =
     "data: {train: mnist/train-images-idx3-ubyte.gz, test: mnist/t10k-images-idx3-ubyte.gz,\n"
     "       validation: 0}\n"
     "model: {architecture: resnet, channels: [16], layers: [20], opening_stride: 2}\n"
-    "training: {optimiser: {name: adamw, rate: 0.002, weight_decay: 0.01}, batch: 50,\n"
-    "           schedule: {name: cosine, warmup: 0.1}, epochs: 40}\n";
+    "training: {optimiser: {name: adamw, rate: 0.002, weight_decay: 0.01},\n"
+    "           schedule: {name: cosine, warmup: 0.1}}\n";
+
+/* About as many steps whatever the number of images. */
+static const struct {
+  const char *images, *batch, *epochs;
+} mnist_sizes[] = {{"100", "20", "120"}, {"1000", "50", "30"}};
 
 static void run_mnist(void) {
   static const way ways[] = {{"none", {MODULEWISE("parallel", "20"), "training.tau", "0", NULL}},
@@ -90,9 +95,14 @@ static void run_mnist(void) {
   if (!go_to_data("mnist")) return;
   printf("%s", mnist_recipe);
   for (int i = 0; i < 2; i++) {
-    static const char *const limits[] = {"100", "1000"};
-    printf("  %s images, 20 modules of one block, parallel\n", limits[i]);
-    compare(mnist_recipe, ways, 3, limits[i], seeds_of(5));
+    char text[1024];
+    snprintf(text, sizeof text, "%s           ", mnist_recipe);
+    char *end = strrchr(text, '}');
+    snprintf(end, sizeof text - (size_t)(end - text), ", batch: %s, epochs: %s}\n",
+             mnist_sizes[i].batch, mnist_sizes[i].epochs);
+    printf("  %s images, batch %s, %s epochs; 20 modules of one block, parallel\n",
+           mnist_sizes[i].images, mnist_sizes[i].batch, mnist_sizes[i].epochs);
+    compare(text, ways, 3, mnist_sizes[i].images, seeds_of(5));
   }
 }
 
@@ -104,7 +114,7 @@ static const char cifar_recipe[] =
     "       validation: 0, augment: {flip: yes, crop: 4}}\n"
     "model: {architecture: resnet, channels: [16], layers: [10], opening_stride: 2}\n"
     "training: {optimiser: {name: adamw, rate: 0.003, weight_decay: 0.01}, batch: 50,\n"
-    "           schedule: {name: cosine, warmup: 0.1}, epochs: 100}\n";
+    "           schedule: {name: cosine, warmup: 0.1}, epochs: 50}\n";
 
 static void run_cifar(void) {
   static const way ways[] = {{"none", {MODULEWISE("sequential", "10"), "training.tau", "0", NULL}},
