@@ -19,6 +19,8 @@ typedef struct rung_evaluate_options {
   int top;                    /**< k of the top-k accuracy. Default 5. */
   int bins;                   /**< Of confidence, for the calibration error. Default 15. */
   int worst;                  /**< How many of the worst samples are told. Default 0. */
+  int exit;                   /**< The exit that answers (network.h); 0 (default): the network's
+                                   end. */
   rung_corruption corruption; /**< How samples are spoiled first. Default RUNG_CLEAN. */
   double level;               /**< Of the corruption. */
   uint64_t seed;              /**< Of the corruption. Default 1. */
@@ -95,10 +97,11 @@ typedef rung_status (*rung_answer_fn)(void *user, const int64_t *sample, int64_t
 /**
  * Answers all samples of a set, in their order.
  * @param batch samples at once
+ * @param exit the exit that answers; 0: the network's end
  * @return as rung_network_evaluate(), and what `answer` returned
  */
 RUNG_API rung_status rung_network_answer(rung_context *ctx, rung_network *network,
-                                         const rung_dataset *set, int64_t batch,
+                                         const rung_dataset *set, int64_t batch, int exit,
                                          rung_answer_fn answer, void *user);
 
 #ifdef __cplusplus

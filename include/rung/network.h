@@ -137,6 +137,10 @@ RUNG_API rung_status rung_network_apply(const rung_network *network, rung_contex
 
 /** How many exits a network has. */
 RUNG_API int rung_network_exits(const rung_network *network);
+/** Multiply-adds of matrix products and convolutions for one sample, up to and with exit 1 to
+ * exits; exits + 1: of the whole chain. Other exits on the way are not counted. NAN where memory is
+ * short. */
+RUNG_API double rung_network_cost(const rung_network *network, int exit);
 /** As rung_network_apply(), but the scores of an exit; layers behind it are not computed.
  * @param exit from 1; exits + 1 is the network's own end
  * @return RUNG_E_ARGUMENT for an exit that is not there */

@@ -1,6 +1,8 @@
 /* The data that a network is asked about. */
 #include "data.h"
 
+#include <stdlib.h>
+
 int cli_open_data(const cli_args *args, rung_context *ctx, rung_network *network, const char *path,
                   bool labelled, rung_dataset **out) {
   rung_dataset_options how = rung_dataset_options_default();
@@ -24,5 +26,15 @@ int cli_open_data(const cli_args *args, rung_context *ctx, rung_network *network
   if (rung_dataset_open(ctx, path, &how, out) != RUNG_OK) return cli_failed(ctx);
   long long skipped = (long long)rung_dataset_skipped(*out);
   if (skipped > 0) cli_say("%s: %lld samples could not be read and were left out", path, skipped);
+  return CLI_SUCCESS;
+}
+
+int cli_exit_of(const cli_args *args, const rung_network *network, int *out) {
+  const char *value = cli_value(args, "exit");
+  int modules = rung_network_exits(network) + 1;
+  long number = value ? strtol(value, NULL, 10) : modules;
+  if (number < 1 || number > modules)
+    return cli_usage("--exit: expected 1 to %d, the network's modules; found '%s'", modules, value);
+  *out = (int)number;
   return CLI_SUCCESS;
 }

@@ -8,5 +8,7 @@
  * --skip-bad; says how many samples were skipped. `labelled`: labels must be there. */
 int cli_open_data(const cli_args *args, rung_context *ctx, rung_network *network, const char *path,
                   bool labelled, rung_dataset **out);
+/* The exit that --exit names, or the network's end. */
+int cli_exit_of(const cli_args *args, const rung_network *network, int *out);
 
 #endif

@@ -33,6 +33,8 @@ static const cli_option options[] = {
      "found by the name of the images", NULL},
     {"top", 0, false, CLI_WHOLE, "K", NULL, "network: the K of the accuracy within K classes", "5",
      NULL},
+    {"exit", 0, false, CLI_WHOLE, "K", NULL,
+     "network that was trained module-wise: module K in place of the last", "the last", NULL},
     {"noise", 0, false, CLI_TEXT, "LEVELS", NULL,
      "network: also the accuracy under Gaussian noise of these standard deviations, such as "
      "0,0.1,0.2,0.4; of pixels from 0 to 1, or of normalised features",

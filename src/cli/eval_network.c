@@ -183,6 +183,48 @@ static void tell_json(const job *j, const rung_network_evaluation *e) {
     json_outputs(j, e);
 }
 
+/* ---- exits ---- */
+
+static int tell_exit(const job *j, int exit, bool first) {
+  rung_network_evaluation *e;
+  rung_network_settings s = rung_network_get_settings(j->network);
+  rung_evaluate_options options = j->options;
+  double cost = rung_network_cost(j->network, exit);
+  options.exit = exit;
+  if (rung_network_evaluate(j->ctx, j->network, j->set, NULL, &options, &e) != RUNG_OK)
+    return cli_failed(j->ctx);
+  if (j->json) {
+    const cli_number numbers[] = {
+        {"exit", exit}, {"multiply_adds", cost}, {"loss", e->loss}, {"accuracy", e->accuracy}};
+    fputs(first ? "{" : ",{", stdout);
+    cli_json_numbers(numbers, e->classes ? 4 : 3, true);
+    putchar('}');
+  } else {
+    char layers[24] = "all";
+    if (exit <= s.exits) snprintf(layers, sizeof layers, "%lld", (long long)s.exit_at[exit - 1]);
+    printf("%6d  %6s  %13.0f  %12.6g", exit, layers, cost, e->loss);
+    if (e->classes) printf("  %7.2f%%", 100 * e->accuracy);
+    putchar('\n');
+  }
+  rung_network_evaluation_destroy(j->ctx, e);
+  return CLI_SUCCESS;
+}
+
+/* Of a network that was trained module-wise: each module's classifier, and what it costs to come
+ * there. */
+static int tell_exits(const job *j) {
+  int exits = rung_network_exits(j->network), status = CLI_SUCCESS;
+  if (exits == 0) return CLI_SUCCESS;
+  if (j->json)
+    fputs(",\"exits\":[", stdout);
+  else
+    printf("\n%6s  %6s  %13s  %12s%s\n", "module", "layers", "multiply-adds", "loss",
+           rung_network_classes(j->network) ? "  accuracy" : "");
+  for (int i = 1; i <= exits + 1 && !status; i++) status = tell_exit(j, i, i == 1);
+  if (j->json) putchar(']');
+  return status;
+}
+
 /* ---- under noise ---- */
 
 static int tell_spoiled(const job *j, rung_corruption corruption, double level, bool first) {
@@ -268,6 +310,7 @@ int cli_eval_network(const cli_args *args, rung_context *ctx, rung_network *netw
   if (args->count < 2)
     return cli_usage("expected the DATA that the network is to be compared with");
   if (noise) status = read_levels(noise, level, &levels);
+  if (!status) status = cli_exit_of(args, network, &j.options.exit);
   j.options.top = whole_of(args, "top", 5);
   if (seed) j.options.seed = strtoull(seed, NULL, 10);
   if (!status) status = cli_open_data(args, ctx, network, args->argument[1], true, &j.set);
@@ -277,7 +320,8 @@ int cli_eval_network(const cli_args *args, rung_context *ctx, rung_network *netw
       tell_json(&j, e);
     else
       tell_text(&j, e);
-    status = tell_noise(&j, level, levels, cli_given(args, "corrupt"));
+    status = tell_exits(&j);
+    if (!status) status = tell_noise(&j, level, levels, cli_given(args, "corrupt"));
     if (j.json) puts("}");
   }
   rung_network_evaluation_destroy(ctx, e);

@@ -23,7 +23,7 @@ static void list_text(char *out, size_t size, int count, const int64_t *value) {
 
 typedef struct fact {
   const char *key, *label; /* of JSON, of text */
-  char value[160];
+  char value[320];
   bool number; /* JSON without quotes */
 } fact;
 
@@ -46,7 +46,7 @@ static void add_number(fact *list, int *count, const char *key, const char *labe
 static int facts_of(const rung_network *network, fact *list) {
   rung_network_settings s = rung_network_get_settings(network);
   rung_shape sample = rung_network_sample(network);
-  char channels[160], layers[160], takes[80];
+  char channels[160], layers[160], takes[80], cuts[320];
   int n = 0;
   list_text(channels, sizeof channels, s.stages, s.channels);
   list_text(layers, sizeof layers, s.stages, s.layers);
@@ -65,6 +65,12 @@ static int facts_of(const rung_network *network, fact *list) {
   if (s.fixed) add(list, &n, "state", "state", false, "fixed point");
   add(list, &n, "sample", "takes", false, takes);
   add(list, &n, "precision", "precision", false, rung_dtype_name(rung_network_dtype(network)));
+  if (s.exits) {
+    list_text(cuts, sizeof cuts, s.exits, s.exit_at);
+    add_number(list, &n, "modules", "modules", s.exits + 1);
+    add(list, &n, "cuts", "cut behind", false, cuts);
+    add(list, &n, "head", "their heads", false, s.exit_head ? s.exit_head : "conv");
+  }
   add_number(list, &n, "outputs", "outputs", (double)rung_network_outputs(network));
   add_number(list, &n, "parameters", "parameters", (double)rung_network_parameters(network));
   return n;

@@ -33,6 +33,8 @@ static const cli_option options[] = {
      NULL},
     {"all", 0, false, CLI_FLAG, NULL, NULL, "network: also the probability of every class", NULL,
      NULL},
+    {"exit", 0, false, CLI_WHOLE, "K", NULL,
+     "network that was trained module-wise: the answers of module K", "the last", NULL},
     {"skip-bad", 0, false, CLI_FLAG, NULL, NULL,
      "network: leave out samples that cannot be read, and tell how many", NULL, NULL},
     CLI_OPTION_THREADS,

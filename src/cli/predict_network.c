@@ -13,7 +13,7 @@ typedef struct job {
   rung_dataset *set;
   FILE *out;
   bool all;
-  int digits;
+  int digits, exit;
 } job;
 
 /* A field of CSV: in quotes where it holds what would part it. */
@@ -74,7 +74,8 @@ static int predict(job *j, const cli_args *args) {
   for (int i = 1; i < args->count && !status; i++) {
     status = cli_open_data(args, j->ctx, j->network, args->argument[i], false, &j->set);
     if (!status && i == 1) heading(j);
-    if (!status && rung_network_answer(j->ctx, j->network, j->set, BATCH, on_answers, j) != RUNG_OK)
+    if (!status &&
+        rung_network_answer(j->ctx, j->network, j->set, BATCH, j->exit, on_answers, j) != RUNG_OK)
       status = cli_failed(j->ctx);
     rung_dataset_destroy(j->set);
     j->set = NULL;
@@ -88,9 +89,12 @@ int cli_predict_network(const cli_args *args, rung_context *ctx, rung_network *n
   if (wanted < 1 || wanted > 40) return cli_usage("--digits: expected 1 to 40, found '%s'", digits);
   char *csv = NULL;
   size_t length = 0;
-  job j = {ctx, network, NULL, open_memstream(&csv, &length), cli_given(args, "all"), (int)wanted};
+  job j = {ctx, network, NULL, NULL, cli_given(args, "all"), (int)wanted, 0};
+  int status = cli_exit_of(args, network, &j.exit);
+  if (status) return status;
+  j.out = open_memstream(&csv, &length);
   if (!j.out) return cli_no_memory();
-  int status = predict(&j, args);
+  status = predict(&j, args);
   if (fclose(j.out) != 0 && !status) status = cli_no_memory();
   if (!status) status = cli_write(cli_value(args, "output"), csv, length);
   free(csv);

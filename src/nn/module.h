@@ -17,11 +17,6 @@ rg_cut rg_cut_behind(const rung_network *network, int64_t layers);
 rung_status rg_exit_compile(const rung_network *network, rung_context *ctx, int exit,
                             rg_program_kind kind, int64_t samples, rg_block_program *out);
 
-/* Multiply-adds of matrix products and convolutions for one sample, up to and with exit 1 to exits;
- * exits + 1: of the whole chain. Other exits on the way are not counted. NAN where memory is short.
- */
-double rg_network_cost(const rung_network *network, int exit);
-
 /* Module `module` as a network of its own: its tensors have the whole's names and numbers (of a
  * stage that is cut, those of its layers), its last block is its classifier. The first module takes
  * samples, a later one the state at the cut before it, two states joined along their last axis. */

@@ -67,6 +67,7 @@ rung_status rg_answers_open(rg_answers *a, rung_context *ctx, rung_network *netw
                             const rung_evaluate_options *options) {
   *a = (rg_answers){.ctx = ctx, .network = network, .outputs = rung_network_outputs(network)};
   RG_TRY(check(ctx, network, set));
+  a->exit = options->exit ? options->exit : rung_network_exits(network) + 1;
   int64_t count = of ? of->count : rung_dataset_count(set);
   a->batch = options->batch < count ? options->batch : count;
   a->classes = rung_network_classes(network) != NULL;
@@ -124,18 +125,19 @@ rung_status rg_answers_next(rg_answers *a, rung_batch *batch, bool *more) {
   if (!*more) return RUNG_OK;
   a->left--;
   RG_TRY(rung_batches_next(a->batches, batch));
-  RG_TRY(rung_network_apply(a->network, a->ctx, a->batch, batch->x, a->scores));
+  RG_TRY(rung_network_apply_exit(a->network, a->ctx, a->exit, a->batch, batch->x, a->scores));
   to_answers(a);
   return RUNG_OK;
 }
 
 rung_status rung_network_answer(rung_context *ctx, rung_network *network, const rung_dataset *set,
-                                int64_t batch, rung_answer_fn answer, void *user) {
+                                int64_t batch, int exit, rung_answer_fn answer, void *user) {
   rung_evaluate_options options = rung_evaluate_options_default();
   rg_answers a;
   rung_batch next;
   bool more = true;
   options.batch = batch;
+  options.exit = exit;
   rung_status status = rg_answers_open(&a, ctx, network, set, NULL, &options);
   while (status == RUNG_OK && more) {
     status = rg_answers_next(&a, &next, &more);

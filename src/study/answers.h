@@ -11,6 +11,7 @@ typedef struct rg_answers {
   rung_batches *batches;
   int64_t batch, outputs, left; /* batches that are to come */
   bool classes;
+  int exit;        /* that answers; exits + 1 is the end */
   void *scores;    /* [batch][outputs] in the network's arithmetic */
   double *answer;  /* [batch][outputs] */
   double *log_sum; /* [batch]: log sum exp of the scores */

@@ -349,11 +349,11 @@ static void cuts_are_balanced_by_bytes(void **state) {
 static void costs_are_counted(void **state) {
   rung_context *ctx = *state;
   rung_network *n = make(ctx, &examples[0]); /* 3 to 4 to 8 to 3; the exit 4 to 4 to 3 */
-  assert_true(rg_network_cost(n, 1) == 3 * 4 + 4 * 4 + 4 * 3);
-  assert_true(rg_network_cost(n, 2) == 3 * 4 + 4 * 8 + 8 * 3);
+  assert_true(rung_network_cost(n, 1) == 3 * 4 + 4 * 4 + 4 * 3);
+  assert_true(rung_network_cost(n, 2) == 3 * 4 + 4 * 8 + 8 * 3);
   rung_network_destroy(n);
   n = make(ctx, &examples[2]); /* the stem; the exit's convolution */
-  assert_true(rg_network_cost(n, 1) == 36 * 9 * (2 * 4 + 4 * 4) + 4 * 3);
+  assert_true(rung_network_cost(n, 1) == 36 * 9 * (2 * 4 + 4 * 4) + 4 * 3);
   rung_network_destroy(n);
 }
 

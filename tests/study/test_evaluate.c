@@ -279,7 +279,7 @@ static void answers_come_in_order(void **state) {
   thing t = {0};
   assert_ok(ctx, make_thing(ctx, path, true, RUNG_F32, &t));
   seen s = {0};
-  assert_int_equal(rung_network_answer(ctx, t.network, t.set, 16, see, &s), RUNG_E_CANCELLED);
+  assert_int_equal(rung_network_answer(ctx, t.network, t.set, 16, 0, see, &s), RUNG_E_CANCELLED);
   assert_int_equal(s.next, 48);
   assert_near(s.sum, 48, 1e-12);
   drop_thing(&t);
