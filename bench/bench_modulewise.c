@@ -7,21 +7,11 @@
  * RUNG_DATA: folder with the data sets (mnist/..., cifar10/..., fashion-mnist/...); cases whose
  * data are absent say so. SEEDS: how many, 1, 2, ...; each case has its own number. THREADS: 2.
  * Accuracy is that of the last module after the last epoch on the whole test set. */
-#include <sys/stat.h>
-
 #include "cases.h"
 #include "nn/module.h"
 #include "rung/train.h"
 
 /* ---- trainings by recipe ---- */
-
-static bool go_to_data(const char *needed) {
-  struct stat info;
-  const char *data = getenv("RUNG_DATA");
-  if (data && chdir(data) == 0 && stat(needed, &info) == 0) return true;
-  printf("  the data are absent: RUNG_DATA should name a folder that holds %s\n", needed);
-  return false;
-}
 
 /* A way to train: pairs of keys and values, ended by NULL. */
 typedef struct way {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -84,6 +85,15 @@ static inline bool wanted(const char *name, int count, char **argument) {
   for (int i = 1; i < count; i++)
     if (strcmp(argument[i], name) == 0) return true;
   return count == 1;
+}
+
+/* Recipes name their data from the folder RUNG_DATA: goes there, if `needed` is there. */
+static inline bool go_to_data(const char *needed) {
+  struct stat info;
+  const char *data = getenv("RUNG_DATA");
+  if (data && chdir(data) == 0 && stat(needed, &info) == 0) return true;
+  printf("  the data are absent: RUNG_DATA should name a folder that holds %s\n", needed);
+  return false;
 }
 
 /* In a process of its own, so that peaks of memory are its own. @return whether it came to its end

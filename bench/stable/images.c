@@ -7,15 +7,6 @@
 
 #include "stable.h"
 
-/* The recipes name their data from the folder RUNG_DATA. */
-static bool go_to_data(const char *needed) {
-  struct stat info;
-  const char *data = getenv("RUNG_DATA");
-  if (data && chdir(data) == 0 && stat(needed, &info) == 0) return true;
-  printf("  the data are absent: RUNG_DATA should name a folder that holds %s\n", needed);
-  return false;
-}
-
 typedef struct seen {
   double first, last; /* loss of the first and the last epoch */
   int restored;

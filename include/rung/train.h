@@ -181,6 +181,22 @@ typedef struct rung_train_result {
 RUNG_API rung_status rung_train(rung_context *ctx, const rung_recipe *recipe, const char *folder,
                                 rung_train_progress_fn progress, void *user, rung_network **out,
                                 rung_train_result *result);
+/** What one way to cut the network of a recipe would take. */
+typedef struct rung_planned {
+  int modules;          /**< 1: end to end. */
+  int fits;             /**< 1: into the recipe's training.memory, or there is no limit. */
+  size_t planned_bytes; /**< Of the run, above the program itself; where it does not fit the least
+                             that would do. */
+  size_t step_bytes;    /**< Of it: what steps take, with the optimiser; 0 where it does not fit. */
+  double work;          /**< Of passes, in those that store everything: 1 and more; NaN likewise. */
+} rung_planned;
+/**
+ * Plans a training without doing it: end to end, and cut into 2, 3, 4, 6, ... modules, each as
+ * rung_train() would plan it.
+ * @param rows [most], written; *count of them
+ */
+RUNG_API rung_status rung_train_plan(rung_context *ctx, const rung_recipe *recipe, int most,
+                                     rung_planned *rows, int *count);
 /** Goes on with a run that was stopped or killed, to the bytes that it would have come to. */
 RUNG_API rung_status rung_train_resume(rung_context *ctx, const char *folder,
                                        rung_train_progress_fn progress, void *user,

@@ -9,6 +9,7 @@
 static const char *const usage[] = {
     "RECIPE [--set KEY=VALUE]... [OPTIONS]",
     "--resume RUN_DIR [--threads N] [--json]",
+    "RECIPE [--set KEY=VALUE]... --plan-only",
     "[RECIPE] [--set KEY=VALUE]... --print-recipe",
     NULL,
 };
@@ -21,6 +22,9 @@ static const char *const text[] = {
     "state to resume from, TensorBoard events, and report.html. It must be new or empty.",
     "--print-recipe prints the recipe with all defaults, and what each key takes, and trains "
     "nothing. Without RECIPE it shows every key there is.",
+    "--plan-only trains nothing and prints what training would take in memory and work: end to "
+    "end, "
+    "and cut into more and more modules (training.scheme=modulewise).",
     "Ctrl-C saves and ends the training, and --resume goes on to the same bytes as without "
     "interruption; a second Ctrl-C ends at once.",
     NULL,
@@ -36,6 +40,8 @@ static const cli_option options[] = {
      "the recipe's run.directory, or NAME.run after the recipe's name", NULL},
     {"resume", 0, false, CLI_FOLDER, "RUN_DIR", NULL,
      "go on with an interrupted run, to the same result as without interruption", NULL, NULL},
+    {"plan-only", 0, false, CLI_FLAG, NULL, NULL,
+     "print what each number of modules would take and end", NULL, NULL},
     {"print-recipe", 0, false, CLI_FLAG, NULL, NULL, "print the recipe with all defaults and end",
      NULL, NULL},
     CLI_OPTION_THREADS,
@@ -48,6 +54,8 @@ static const cli_example examples[] = {
     {"rung train digits.yaml --set model.block=hamiltonian --set run.seed=2 -o second",
      "Changes two keys of the recipe."},
     {"rung train mnist.yaml --memory 64MB", "Fits into 64 MB, or says what it would take."},
+    {"rung train mnist.yaml --memory 16MB --plan-only",
+     "Tells how many modules would fit into 16 MB."},
     {"rung train --resume digits.run", "Goes on with that run after it was interrupted."},
     {NULL, NULL},
 };
@@ -105,6 +113,37 @@ static int train(const cli_args *args, rung_context *ctx, const rung_recipe *rec
   return status;
 }
 
+static int plan(const cli_args *args, rung_context *ctx, const rung_recipe *recipe) {
+  enum { MOST_ROWS = 16 };
+  rung_planned row[MOST_ROWS];
+  int rows;
+  bool json = cli_given(args, "json");
+  int status = set_threads(args, ctx, recipe);
+  if (status) return status;
+  if (rung_train_plan(ctx, recipe, MOST_ROWS, row, &rows) != RUNG_OK) return cli_failed(ctx);
+  if (!json) printf("modules   memory MB  of it steps  work  fits\n");
+  for (int i = 0; i < rows; i++) {
+    const cli_number numbers[] = {{"modules", row[i].modules},
+                                  {"fits", row[i].fits},
+                                  {"planned_bytes", (double)row[i].planned_bytes},
+                                  {"step_bytes", (double)row[i].step_bytes},
+                                  {"work", row[i].work}};
+    if (json) {
+      fputs(i ? ",{" : "[{", stdout);
+      cli_json_numbers(numbers, 5, true);
+      putchar('}');
+    } else if (row[i].fits) {
+      printf("%7d  %10.2f  %11.2f  %4.2f  yes\n", row[i].modules,
+             (double)row[i].planned_bytes / 1e6, (double)row[i].step_bytes / 1e6, row[i].work);
+    } else {
+      printf("%7d  %10.2f  %11s  %4s  no\n", row[i].modules, (double)row[i].planned_bytes / 1e6,
+             "-", "-");
+    }
+  }
+  if (json) puts("]");
+  return CLI_SUCCESS;
+}
+
 static int resume(const cli_args *args, rung_context *ctx) {
   const char *folder = cli_value(args, "resume");
   rung_recipe *recipe = NULL;
@@ -119,6 +158,7 @@ static int resume(const cli_args *args, rung_context *ctx) {
 
 static int run(const cli_args *args) {
   bool resumes = cli_given(args, "resume"), prints = cli_given(args, "print-recipe");
+  bool plans = cli_given(args, "plan-only");
   if (resumes && cli_check_resume(args)) return CLI_USAGE;
   if (!resumes && !prints && args->count == 0) return cli_usage("expected a recipe");
   rung_context *ctx;
@@ -129,6 +169,7 @@ static int run(const cli_args *args) {
   if (!status)
     status = resumes  ? resume(args, ctx)
              : prints ? print_recipe(ctx, recipe)
+             : plans  ? plan(args, ctx, recipe)
                       : train(args, ctx, recipe);
   rung_recipe_destroy(recipe);
   rung_context_destroy(ctx);

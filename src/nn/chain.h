@@ -159,7 +159,11 @@ rung_status rg_inference_run_exits(rg_inference *inference, int64_t count, const
 rung_status rg_inference_run_body(rg_inference *inference, int64_t count, const void *x,
                                   void *features);
 void rg_inference_destroy(rg_inference *inference); /* NULL is allowed */
-/* Bytes that it holds. */
+/* Lets inferences that run one after the other, of one context, have their scratch memory in one
+ * place, the first one's, which must be destroyed last. After a failure they can but be destroyed.
+ */
+rung_status rg_inference_share(int count, rg_inference *const *list);
+/* Bytes that it takes by itself. */
 size_t rg_inference_bytes(const rg_inference *inference);
 
 /* The layer's parameters, in the order of programs, as pointers into[]; those between nodes in time

@@ -19,6 +19,8 @@ struct rg_inference {
   int ends;                  /* arrays that come out */
   int64_t numbers;           /* of a sample in each of them */
   rg_block_program *program; /* [blocks and exits of the network]; empty where it is not run */
+  bool borrows;              /* workspace, states and filled-up batches are another's */
+  size_t workspace_bytes;
   void *workspace;
   char *state; /* arrays: RG_MOST_STATES that go in, as many that come out */
   size_t state_bytes, bytes;
@@ -63,6 +65,7 @@ static rung_status allocate(rg_inference *f, size_t workspace, int pointers) {
   const rung_network *n = f->network;
   size_t size = rung_dtype_size(n->dtype);
   f->state_bytes = largest_state(f);
+  f->workspace_bytes = workspace;
   f->workspace = rg_alloc(f->ctx, workspace, 1);
   f->state = rg_alloc(f->ctx, ARRAYS, f->state_bytes);
   f->last_x = rg_calloc(f->ctx, (size_t)(rung_shape_count(&n->sample) * f->samples), size);
@@ -136,14 +139,53 @@ rung_status rg_inference_create(const rung_network *n, rung_context *ctx, int64_
   return rg_inference_create_to(n, ctx, samples, n->exits.count + 1, out);
 }
 
+static void free_scratch(rg_inference *f) {
+  void *owned[] = {f->workspace, f->state, f->last_x, f->last_y};
+  for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) rg_free(f->ctx, owned[i]);
+  f->workspace = f->state = f->last_x = f->last_y = NULL;
+}
+
 void rg_inference_destroy(rg_inference *f) {
   if (!f) return;
   for (int i = 0; f->program && i < f->network->blocks.count + f->network->exits.count; i++)
     rg_block_program_free(f->ctx, &f->program[i]);
-  void *owned[] = {f->program, f->workspace, f->state, f->last_x, f->last_y,
-                   f->mixed,   f->key,       f->in,    f->end};
+  void *owned[] = {f->program, f->mixed, f->key, f->in, f->end};
+  if (!f->borrows) free_scratch(f);
   for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) rg_free(f->ctx, owned[i]);
   rg_free(f->ctx, f);
+}
+
+static size_t at_least(size_t a, size_t b) {
+  return a > b ? a : b;
+}
+
+rung_status rg_inference_share(int count, rg_inference *const *list) {
+  size_t workspace = 0, state = 0, x = 0, y = 0;
+  for (int i = 0; i < count; i++) {
+    rg_inference *f = list[i];
+    const rung_network *n = f->network;
+    size_t size = (size_t)f->samples * rung_dtype_size(n->dtype);
+    workspace = at_least(workspace, f->workspace_bytes);
+    state = at_least(state, ARRAYS * f->state_bytes);
+    x = at_least(x, (size_t)rung_shape_count(&n->sample) * size);
+    y = at_least(y, (size_t)f->ends * (size_t)f->numbers * size);
+    if (!f->borrows) free_scratch(f);
+    f->borrows = i > 0;
+  }
+  if (count == 0) return RUNG_OK;
+  rg_inference *first = list[0];
+  first->workspace = rg_alloc(first->ctx, workspace, 1);
+  first->state = rg_alloc(first->ctx, state, 1);
+  first->last_x = rg_calloc(first->ctx, x, 1);
+  first->last_y = rg_alloc(first->ctx, y, 1);
+  for (int i = 1; i < count; i++) {
+    list[i]->workspace = first->workspace;
+    list[i]->state = first->state;
+    list[i]->last_x = first->last_x;
+    list[i]->last_y = first->last_y;
+  }
+  bool all = first->workspace && first->state && first->last_x && first->last_y;
+  return all ? RUNG_OK : RUNG_E_MEMORY;
 }
 
 size_t rg_inference_bytes(const rg_inference *f) {
@@ -205,6 +247,7 @@ static void join(const rg_inference *f, void *const *state, char *end) {
     each[s] = (size_t)shape->dim[shape->rank - 1] * rung_dtype_size(n->dtype);
     all += each[s];
   }
+  if (!all) return; /* no state is without channels */
   size_t rows = (size_t)(f->numbers * f->samples) * rung_dtype_size(n->dtype) / all;
   for (size_t row = 0; row < rows; row++)
     for (int s = 0; s < states; s++, end += each[s - 1])

@@ -144,8 +144,9 @@ static const rg_recipe_key keys[] = {
      "modulewise: the network is cut into modules, each trained under a classifier of its own"},
     {"training.procedure", RG_VALUE_CHOICE, "parallel", 0, 0, "parallel sequential multilap", NULL,
      "modulewise: all modules in each step, one after the other, or the same in laps"},
-    {"training.modules", RG_VALUE_WHOLE, "4", 1, 64, NULL, NULL,
-     "modulewise: how many; cut so that their states take about the same memory"},
+    {"training.modules", RG_VALUE_WHOLE, "4", 1, 64, "auto", NULL,
+     "modulewise: how many; cut so that their states take about the same memory; auto: the fewest "
+     "that fit into training.memory"},
     {"training.laps", RG_VALUE_WHOLE, "5", 1, 1000, NULL, NULL,
      "multilap: how often each module has its turn"},
     {"training.tau", RG_VALUE_NUMBER, "auto", 0, 1e12, "auto", NULL,
@@ -470,8 +471,6 @@ static rung_status check_training(const rung_recipe *recipe, rung_context *ctx) 
 /* What looks at the network as a whole does not go with modules. */
 static rung_status check_modules(const rung_recipe *recipe, rung_context *ctx) {
   static const char *const whole[] = {"lbfgs", "gauss-newton"};
-  const char *procedure = rung_recipe_get(recipe, "training.procedure");
-  int64_t turns = rg_recipe_whole(recipe, "training.modules");
   if (!is_modulewise(recipe)) return RUNG_OK;
   for (int i = 0; i < 2; i++)
     if (rg_recipe_is(recipe, "training.optimiser", whole[i]))
@@ -487,15 +486,10 @@ static rung_status check_modules(const rung_recipe *recipe, rung_context *ctx) {
   if (rg_recipe_real(recipe, "training.smoothness") > 0)
     return rg_recipe_fail(recipe, ctx, "training.smoothness",
                           "smoothness in time spans modules: not with scheme modulewise");
-  if (strcmp(procedure, "parallel") == 0) return RUNG_OK;
-  if (strcmp(procedure, "multilap") == 0) turns *= rg_recipe_whole(recipe, "training.laps");
-  if (rg_recipe_whole(recipe, "training.patience") > 0)
+  if (!rg_recipe_is(recipe, "training.procedure", "parallel") &&
+      rg_recipe_whole(recipe, "training.patience") > 0)
     return rg_recipe_fail(recipe, ctx, "training.patience",
                           "modules that are trained in turn have their epochs: no patience");
-  if (rg_recipe_whole(recipe, "training.epochs") < turns)
-    return rg_recipe_fail(recipe, ctx, "training.epochs",
-                          "expected an epoch for each of the %lld turns of modules, found %lld",
-                          (long long)turns, (long long)rg_recipe_whole(recipe, "training.epochs"));
   return RUNG_OK;
 }
 

@@ -20,6 +20,7 @@ static rung_status read_recipe(rg_job *j) {
   j->epochs = rg_recipe_whole(r, "training.epochs");
   j->patience = rg_recipe_whole(r, "training.patience");
   j->levels = (int)rg_recipe_whole(r, "model.levels");
+  j->modules = j->training.modulewise ? (int)rg_recipe_whole(r, "training.modules") : 1;
   j->stability = rung_recipe_get(r, "training.stability");
   j->classes = j->training.loss == RUNG_CROSS_ENTROPY;
   j->limit = j->training.memory;
@@ -212,6 +213,20 @@ rung_status rung_train(rung_context *ctx, const rung_recipe *recipe, const char 
   clean_up(&j, status);
   close_job(&j);
   return give(status, kept, &j, out, result);
+}
+
+rung_status rung_train_plan(rung_context *ctx, const rung_recipe *recipe, int most,
+                            rung_planned *rows, int *count) {
+  rg_job j;
+  *count = 0;
+  rung_clear_error(ctx);
+  RG_TRY(init(&j, ctx, NULL, NULL));
+  j.recipe = recipe;
+  rung_status status = read_recipe(&j);
+  if (status == RUNG_OK) status = use_threads(&j);
+  if (status == RUNG_OK) status = rg_job_plan_all(&j, most, rows, count);
+  close_job(&j);
+  return status;
 }
 
 /* ---- going on ---- */

@@ -49,13 +49,14 @@ typedef struct rg_job {
   rung_dtype dtype;
   int64_t epochs, patience;
   int levels;
+  int modules;            /* 0: the fewest that fit */
   bool classes;           /* else numbers are predicted */
   const char *stability;  /* "off", "warn", "project" */
   size_t limit;           /* bytes above the program itself; 0: none */
   size_t base, base_peak; /* resident bytes when the run began, and their peak till then */
   size_t held_before;     /* bytes that the context held then */
-  size_t planned;
-  size_t network_bytes; /* weights and statistics */
+  size_t planned, needed; /* needed: where it does not fit */
+  size_t network_bytes;   /* weights and statistics */
 
   /* data (job_data.c) */
   rung_dataset *set;
@@ -65,6 +66,7 @@ typedef struct rg_job {
   double *mean, *scale, *target_mean, *target_scale, *class_weight; /* or NULL */
   char *form; /* of the training set, for the test set */
   int64_t per_epoch, skipped;
+  size_t samples_most; /* bytes that the samples were allowed when they were opened; 0: any */
 
   /* what is trained */
   rung_network *network;
@@ -120,6 +122,8 @@ rung_status rg_job_look_at_test(rg_job *job);
 
 /* Data, network and trainer of the level that the standing names, all within the limit. */
 rung_status rg_job_prepare(rg_job *job);
+/* Plans the training cut into each number of modules. */
+rung_status rg_job_plan_all(rg_job *job, int most, rung_planned *rows, int *count);
 /* Network and trainer of that level; weights from `from` prolonged, or new where it is NULL. */
 rung_status rg_job_make_level(rg_job *job, const rung_network *from);
 /* Gives them back; the network too. */

@@ -124,6 +124,7 @@ rung_status rg_job_open_data(rg_job *j, size_t most) {
   RG_TRY(normalise(j));
   RG_TRY(open_batches(j));
   j->data_hash = hash_of(j);
+  j->samples_most = most;
   return RUNG_OK;
 }
 

@@ -68,12 +68,11 @@ static rung_status describe_data(rg_job *j) {
 static rung_status choose_exits(rg_job *j, rung_network_settings *s, const rung_shape *sample,
                                 int64_t outputs) {
   rung_network *chain;
-  int modules = j->training.modulewise ? (int)rg_recipe_whole(j->recipe, "training.modules") : 1;
-  if (modules == 1) return RUNG_OK;
+  if (j->modules == 1) return RUNG_OK;
   RG_TRY(rg_network_declare_settings(j->ctx, s, sample, outputs, j->dtype, &chain));
-  rung_status status = rg_choose_exits(chain, j->ctx, modules, s->exit_at);
+  rung_status status = rg_choose_exits(chain, j->ctx, j->modules, s->exit_at);
   rung_network_destroy(chain);
-  s->exits = modules - 1;
+  s->exits = j->modules - 1;
   return status;
 }
 
@@ -194,7 +193,9 @@ static rung_status make_trainer(rg_job *j, size_t *missing) {
 rung_status rg_job_make_level(rg_job *j, const rung_network *from) {
   size_t missing;
   RG_TRY(make_network(j, from));
-  return make_trainer(j, &missing);
+  rung_status status = make_trainer(j, &missing);
+  j->needed = j->limit + missing;
+  return status;
 }
 
 /* The samples' bytes that would leave room, or 1: as few as can be. */
@@ -207,6 +208,7 @@ static rung_status try_level(rg_job *j) {
   size_t missing;
   RG_TRY(make_network(j, NULL));
   rung_status status = make_trainer(j, &missing);
+  j->needed = j->limit + missing;
   if (status != RUNG_E_BUDGET || !missing) return status;
   size_t less = smaller(j, missing);
   char message[sizeof j->ctx->message];
@@ -217,6 +219,8 @@ static rung_status try_level(rg_job *j) {
   status = rg_job_open_data(j, less);
   if (status == RUNG_E_BUDGET) { /* these samples cannot stay on the disk */
     rung_clear_error(j->ctx);
+    rg_job_close_data(j);
+    RG_TRY(rg_job_open_data(j, j->samples_most)); /* as they were: another plan may be tried */
     return rg_fail(j->ctx, status, "%s", message);
   }
   if (status != RUNG_OK) return status;
@@ -253,17 +257,87 @@ static rung_status open_samples(rg_job *j) {
                  (double)j->limit / 1e6, megabytes(taken + taken / 32)); /* pages vary */
 }
 
+/* Modules in turn need an epoch each. */
+static rung_status check_turns(const rg_job *j) {
+  int64_t turns = j->modules;
+  if (!j->training.modulewise || strcmp(j->training.procedure, "parallel") == 0) return RUNG_OK;
+  if (strcmp(j->training.procedure, "multilap") == 0) turns *= j->training.laps;
+  if (j->epochs >= turns) return RUNG_OK;
+  return rg_recipe_fail(j->recipe, j->ctx, "training.epochs",
+                        "expected an epoch for each of the %lld turns of modules, found %lld",
+                        (long long)turns, (long long)j->epochs);
+}
+
+/* The numbers of modules that are tried. */
+static const int numbers[] = {2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64};
+
+/* The fewest modules that fit; without a limit two. The last error is that of the most. */
+static rung_status try_modules(rg_job *j) {
+  char message[sizeof j->ctx->message];
+  rung_status status = RUNG_OK;
+  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+    j->modules = numbers[i];
+    if (i > 0) memcpy(message, rung_error(j->ctx), strlen(rung_error(j->ctx)) + 1);
+    rung_clear_error(j->ctx);
+    rung_status next = try_level(j);
+    if (next == RUNG_OK || (next != RUNG_E_BUDGET && i == 0)) return next;
+    rg_job_drop_level(j);
+    if (next != RUNG_E_BUDGET) { /* no more modules than layers */
+      rung_clear_error(j->ctx);
+      return rg_fail(j->ctx, status, "%s", message);
+    }
+    status = next;
+  }
+  return status;
+}
+
 /* The last level, which takes the most, is tried first. */
 rung_status rg_job_prepare(rg_job *j) {
   double level = j->standing.level;
   RG_TRY(open_samples(j));
   RG_TRY(rg_job_look_at_test(j));
-  if (!j->limit || (int)level == j->levels - 1) return try_level(j);
+  if (!j->modules)
+    RG_TRY(try_modules(j));
+  else if (!j->limit || (int)level == j->levels - 1)
+    RG_TRY(try_level(j));
+  if (j->trainer) return check_turns(j);
   j->standing.level = j->levels - 1;
   RG_TRY(try_level(j));
   rg_job_drop_level(j);
   j->standing.level = level;
   return rg_job_make_level(j, NULL);
+}
+
+/* ---- planning alone ---- */
+
+static rung_planned row_of(const rg_job *j, rung_status status) {
+  rung_planned row = {.modules = j->modules, .planned_bytes = j->needed, .work = NAN};
+  if (status != RUNG_OK) return row;
+  row.fits = 1;
+  row.planned_bytes = j->planned;
+  row.step_bytes = rung_trainer_bytes(j->trainer);
+  row.work = rg_trainer_work(j->trainer);
+  return row;
+}
+
+rung_status rg_job_plan_all(rg_job *j, int most, rung_planned *rows, int *count) {
+  int tried = (int)(sizeof numbers / sizeof *numbers);
+  rung_status status = open_samples(j);
+  for (int i = -1; i < tried && *count < most && status == RUNG_OK; i++) {
+    j->modules = i < 0 ? 1 : numbers[i];
+    j->training.modulewise = j->modules > 1;
+    status = try_level(j);
+    bool planned = status == RUNG_OK || (status == RUNG_E_BUDGET && j->needed > j->limit);
+    if (planned) rows[(*count)++] = row_of(j, status);
+    rg_job_drop_level(j);
+    if (!planned && i >= 0) break; /* no more modules than layers */
+    if (planned && status != RUNG_OK) {
+      rung_clear_error(j->ctx);
+      status = RUNG_OK;
+    }
+  }
+  if (*count > 0) rung_clear_error(j->ctx);
+  return *count > 0 ? RUNG_OK : status;
 }
 
 size_t rg_job_peak(const rg_job *j) {

@@ -115,6 +115,14 @@ static rg_pass_options pass_options(const rg_modular *m, size_t memory) {
                            .borrowed = true};
 }
 
+static rung_status share_bodies(rg_modular *m) {
+  rg_inference *body[RUNG_MOST_EXITS];
+  int count = 0;
+  for (int k = 0; k < m->modules; k++)
+    if (m->list[k].body) body[count++] = m->list[k].body;
+  return rg_inference_share(count, body);
+}
+
 /* Passes run one after the other, so that one block of memory serves all; what each holds besides
  * (programs) adds up. */
 static rung_status make_passes(rg_modular *m, size_t memory, size_t *least) {
@@ -164,6 +172,7 @@ static rung_status make(rg_modular *m, size_t memory, size_t *least) {
   m->name = rg_calloc(m->ctx, (size_t)m->modules, sizeof *m->name);
   if (!m->list || !m->penalty || !m->name) return RUNG_E_MEMORY;
   for (int k = 0; k < m->modules; k++) RG_TRY(make_part(m, k));
+  RG_TRY(share_bodies(m));
   RG_TRY(make_handed(m));
   size_t used = rung_memory_now(m->ctx) - before;
   rung_status status = make_passes(m, memory ? (memory > used ? memory - used : 1) : 0, least);
@@ -210,7 +219,7 @@ rung_status rg_modular_create(rung_trainer *t, size_t memory, size_t *least, rg_
 
 void rg_modular_destroy(rg_modular *m) {
   if (!m) return;
-  for (int k = 0; m->list && k < m->modules; k++) {
+  for (int k = m->modules - 1; m->list && k >= 0; k--) { /* the first body lends to the others */
     member *own = &m->list[k];
     rg_inference_destroy(own->body);
     rg_pass_destroy(own->pass);
@@ -366,7 +375,6 @@ double rg_modular_rate(const rg_modular *m) {
 }
 
 rung_status rg_modular_tell(const rg_modular *m, char **out) {
-  static const char *const names[] = {"auto", "store", "recompute", "reverse", "reverse-exact"};
   rg_text text;
   size_t most = 0, least = SIZE_MAX;
   rg_text_init(&text, m->ctx);
@@ -378,7 +386,7 @@ rung_status rg_modular_tell(const rg_modular *m, char **out) {
     if (bytes > most) most = bytes;
     if (bytes < least) least = bytes;
     if (k == 0 || rg_pass_get_plan(m->list[k - 1].pass)->activations != p->activations)
-      rg_text_printf(&text, " %s (from module %d)", names[p->activations], k + 1);
+      rg_text_printf(&text, " %s (from module %d)", rg_activations_name(p->activations), k + 1);
   }
   rg_text_printf(&text, "; states and workspace %.2f to %.2f MB a module, in one place",
                  (double)least / 1e6, (double)most / 1e6);

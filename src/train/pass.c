@@ -6,6 +6,11 @@
 #include "nn/network.h"
 #include "train/pass_inside.h"
 
+const char *rg_activations_name(rung_activations activations) {
+  static const char *const names[] = {"auto", "store", "recompute", "reverse", "reverse-exact"};
+  return names[activations];
+}
+
 static rung_status check(const rung_network *n, rung_context *ctx, const rg_pass_options *o) {
   if (o->batch < 1 || o->batch > INT64_C(1) << 32)
     return rg_fail(ctx, RUNG_E_ARGUMENT, "batch: expected at least 1, found %lld",

@@ -39,6 +39,9 @@ typedef struct rg_pass_plan {
 rung_status rg_pass_choose(const rung_network *network, rung_context *ctx,
                            const rg_pass_options *options, rg_pass_plan *out, size_t *least);
 
+/* "store", ...: the names of a recipe. */
+const char *rg_activations_name(rung_activations activations);
+
 typedef struct rg_pass rg_pass;
 
 /* The network must outlive the pass, which reads its parameters and updates its statistics. */

@@ -88,14 +88,11 @@ static rung_status make_pass(rung_trainer *t, size_t used, bool observe, size_t 
   return rg_pass_create(t->network, t->ctx, &o, &t->pass);
 }
 
-static const char *const activation_names[] = {"auto", "store", "recompute", "reverse",
-                                               "reverse-exact"};
-
 static rung_status tell_plan(rung_trainer *t, size_t optimiser) {
   const rg_pass_plan *p = rg_pass_get_plan(t->pass);
   rg_text text;
   rg_text_init(&text, t->ctx);
-  rg_text_printf(&text, "activations: %s", activation_names[p->activations]);
+  rg_text_printf(&text, "activations: %s", rg_activations_name(p->activations));
   if (p->activations == RUNG_RECOMPUTE)
     rg_text_printf(&text, " (every %lld layers)", (long long)p->segment);
   rg_text_printf(&text,
@@ -196,6 +193,14 @@ void rung_trainer_destroy(rung_trainer *t) {
 
 const rg_pass *rg_trainer_pass(const rung_trainer *t) {
   return t->modular ? rg_modular_pass(t->modular, rg_modular_modules(t->modular)) : t->pass;
+}
+
+double rg_trainer_work(const rung_trainer *t) {
+  if (!t->modular) return rg_pass_get_plan(t->pass)->work;
+  double sum = 0;
+  int modules = rg_modular_modules(t->modular);
+  for (int k = 1; k <= modules; k++) sum += rg_pass_get_plan(rg_modular_pass(t->modular, k))->work;
+  return sum / modules;
 }
 
 double rg_trainer_rate(const rung_trainer *t) {

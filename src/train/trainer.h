@@ -60,6 +60,8 @@ size_t rg_trainer_state_bytes(const rung_network *network, const rung_training *
  * that the next step depends on beside its batch. */
 int rg_trainer_arrays(rung_trainer *trainer, rg_trainer_array *out);
 
+/* Operations of its passes, in those of passes that store everything: the mean over modules. */
+double rg_trainer_work(const rung_trainer *trainer);
 /* Its pass, or that of the last module. */
 const rg_pass *rg_trainer_pass(const rung_trainer *trainer);
 
