@@ -164,8 +164,9 @@ static rung_status fail_budget(const rg_job *j, size_t rest, size_t least) {
                  "training.memory: %.2f MB are allowed, but this run takes at least %.2f MB: "
                  "samples and batches %.2f MB, a step %.2f MB, the rest (network, evaluation, "
                  "state) %.2f MB",
-                 (double)j->limit / 1e6, megabytes(rest + least), (double)data / 1e6,
-                 (double)least / 1e6, (double)(rest - data) / 1e6);
+                 (double)j->limit / 1e6,
+                 megabytes(rest + least > j->reading ? rest + least : j->reading),
+                 (double)data / 1e6, (double)least / 1e6, (double)(rest - data) / 1e6);
 }
 
 /* *missing: bytes that it takes more than is allowed, where that is why it failed. */
@@ -250,11 +251,17 @@ static rung_status open_samples(rg_job *j) {
   if (!j->limit) return rg_job_open_data(j, 0);
   RG_TRY(open_within_limit(j));
   size_t taken = rg_job_peak(j);
-  if (taken <= j->limit || taken <= BESIDES) return RUNG_OK;
+  j->reading = taken <= BESIDES ? 0 : taken + taken / 32; /* pages vary */
+  return RUNG_OK;
+}
+
+/* Told last, because what the run takes besides is more in most cases, and is then what is told. */
+static rung_status check_reading(const rg_job *j) {
+  if (!j->limit || j->reading <= j->limit) return RUNG_OK;
   return rg_fail(j->ctx, RUNG_E_BUDGET,
                  "training.memory: %.2f MB are allowed, but to read the samples takes at least "
                  "%.2f MB",
-                 (double)j->limit / 1e6, megabytes(taken + taken / 32)); /* pages vary */
+                 (double)j->limit / 1e6, megabytes(j->reading));
 }
 
 /* Modules in turn need an epoch each. */
@@ -292,10 +299,8 @@ static rung_status try_modules(rg_job *j) {
 }
 
 /* The last level, which takes the most, is tried first. */
-rung_status rg_job_prepare(rg_job *j) {
+static rung_status plan_run(rg_job *j) {
   double level = j->standing.level;
-  RG_TRY(open_samples(j));
-  RG_TRY(rg_job_look_at_test(j));
   if (!j->modules)
     RG_TRY(try_modules(j));
   else if (!j->limit || (int)level == j->levels - 1)
@@ -306,6 +311,13 @@ rung_status rg_job_prepare(rg_job *j) {
   rg_job_drop_level(j);
   j->standing.level = level;
   return rg_job_make_level(j, NULL);
+}
+
+rung_status rg_job_prepare(rg_job *j) {
+  RG_TRY(open_samples(j));
+  RG_TRY(rg_job_look_at_test(j));
+  RG_TRY(plan_run(j));
+  return check_reading(j);
 }
 
 /* ---- planning alone ---- */

@@ -123,36 +123,82 @@ static rung_status share_bodies(rg_modular *m) {
   return rg_inference_share(count, body);
 }
 
-/* Passes run one after the other, so that one block of memory serves all; what each holds besides
- * (programs) adds up. */
-static rung_status make_passes(rg_modular *m, size_t memory, size_t *least) {
-  size_t before = rung_memory_now(m->ctx), arena = 0;
+/* ---- passes ---- */
+
+static void drop_passes(rg_modular *m) {
   for (int k = 0; k < m->modules; k++) {
-    size_t held = rung_memory_now(m->ctx) - before, needed = 0;
-    rg_pass_options o = pass_options(m, memory ? (memory > held ? memory - held : 1) : 0);
-    rung_status status = rg_pass_create(m->list[k].part, m->ctx, &o, &m->list[k].pass);
-    if (status == RUNG_E_BUDGET) {
-      rg_pass_plan plan;
-      rung_clear_error(m->ctx);
-      status = rg_pass_choose(m->list[k].part, m->ctx, &o, &plan, &needed);
-      *least = held + needed;
-      return status;
-    }
-    if (status != RUNG_OK) return status;
+    rg_pass_destroy(m->list[k].pass);
+    m->list[k].pass = NULL;
+  }
+}
+
+/* What passes take together: their arrays share one place, for they run one after the other; what
+ * each holds besides (programs) adds up. */
+typedef struct takings {
+  size_t held, arrays;
+} takings;
+
+/* All passes, with at most so many bytes of arrays each (0: any). */
+static rung_status try_passes(rg_modular *m, size_t most, takings *out) {
+  size_t before = rung_memory_now(m->ctx);
+  drop_passes(m);
+  *out = (takings){0, 0};
+  for (int k = 0; k < m->modules; k++) {
+    rg_pass_options o = pass_options(m, most);
+    RG_TRY(rg_pass_create(m->list[k].part, m->ctx, &o, &m->list[k].pass));
     size_t bytes = rg_pass_memory_bytes(m->list[k].pass);
-    if (bytes > arena) arena = bytes;
+    if (bytes > out->arrays) out->arrays = bytes;
   }
-  size_t total = rung_memory_now(m->ctx) - before + arena;
-  if (memory && total > memory) {
-    *least = total;
-    return rg_fail(m->ctx, RUNG_E_BUDGET,
-                   "modules: %zu bytes do not hold their passes, which take "
-                   "%zu",
-                   memory, total);
+  out->held = rung_memory_now(m->ctx) - before;
+  return RUNG_OK;
+}
+
+/* The least that the arrays of the module that needs most can do with. */
+static rung_status least_arrays(rg_modular *m, size_t *out) {
+  *out = 0;
+  drop_passes(m);
+  for (int k = 0; k < m->modules; k++) {
+    size_t least = 0;
+    rg_pass_plan plan;
+    rg_pass_options o = pass_options(m, 1);
+    rung_status status = rg_pass_choose(m->list[k].part, m->ctx, &o, &plan, &least);
+    if (status != RUNG_E_BUDGET) return status;
+    rung_clear_error(m->ctx);
+    if (least > *out) *out = least;
   }
-  m->arena = rg_alloc(m->ctx, arena, 1);
+  return RUNG_OK;
+}
+
+/* Within `memory`: what programs leave of it is for arrays, and how large programs are depends on
+ * that; so a few rounds, and then the least. */
+static rung_status fit_passes(rg_modular *m, size_t memory, size_t *least, takings *t) {
+  enum { ROUNDS = 4 };
+  size_t most;
+  RG_TRY(try_passes(m, 0, t));
+  for (int i = 0; i < ROUNDS && memory && t->held + t->arrays > memory && t->held < memory; i++) {
+    rung_status status = try_passes(m, memory - t->held, t);
+    if (status != RUNG_OK && status != RUNG_E_BUDGET) return status;
+    rung_clear_error(m->ctx);
+    if (status == RUNG_E_BUDGET) break;
+  }
+  bool all = m->list[m->modules - 1].pass != NULL;
+  if (!memory || (all && t->held + t->arrays <= memory)) return RUNG_OK;
+  RG_TRY(least_arrays(m, &most));
+  RG_TRY(try_passes(m, most, t));
+  *least = t->held + t->arrays;
+  if (*least <= memory) return RUNG_OK;
+  return rg_fail(m->ctx, RUNG_E_BUDGET,
+                 "modules: %zu bytes do not hold their passes, which take %zu", memory, *least);
+}
+
+static rung_status make_passes(rg_modular *m, size_t memory, size_t *least) {
+  takings t;
+  RG_TRY(fit_passes(m, memory, least, &t));
+  m->arena = rg_alloc(m->ctx, t.arrays, 1);
   return m->arena ? RUNG_OK : RUNG_E_MEMORY;
 }
+
+/* ---- all of it ---- */
 
 static rung_status make_handed(rg_modular *m) {
   size_t most[2] = {0, 0};

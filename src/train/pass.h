@@ -19,7 +19,8 @@ typedef struct rg_pass_options {
   bool products;      /* rg_pass_forward_product() and rg_pass_backward_product() are wanted */
   bool observe;       /* norms of states and cotangents at each layer are wanted */
   bool tap;           /* the states before the last block are wanted: rg_pass_batch.tapped */
-  bool borrowed;      /* its memory is the caller's: rg_pass_place() */
+  bool borrowed;      /* its arrays lie in the caller's memory: rg_pass_place(). Then `memory`, and
+                         the bytes of the plan, are those of the arrays, without programs */
 } rg_pass_options;
 
 /* What is done and what it takes: told before training. Plans of one activation mode each. */

@@ -100,6 +100,7 @@ static size_t bytes_of(const choice *c, int which) {
   rg_pass *pass = c->pass;
   size_t bytes = c->skeleton + c->head_bytes[which];
   count_pointers(pass);
+  if (pass->options.borrowed) return rg_pass_lay_memory(pass, NULL);
   for (int i = 0; i < pass->network->blocks.count; i++)
     for (int k = 0; k < RG_PROGRAM_KINDS; k++)
       if (pass->uses[i][k]) bytes += c->program_bytes[i][k];

@@ -145,21 +145,21 @@ static void the_first_module_stands_alone(void **state) {
 /* With the penalty its size follows the ratio; without it nothing is added. */
 static void the_weight_follows_the_ratio(void **state) {
   rung_context *ctx = *state;
-  enum { MANY = 300 };
+  enum { MANY = 300, LAST = 150 };
   rung_network *n = network_of(ctx, 3, "resnet");
   rung_training t = training_by("parallel", RUNG_TAU_AUTO);
   t.ratio = 0.2;
   rung_trainer *trainer = trainer_of(ctx, n, &t, MANY, 10);
-  double sum[3] = {0}; /* of logarithms, over the last half: batches of eight differ much */
+  double sum[3] = {0}; /* of logarithms, over the last steps: batches of eight differ much */
   for (int i = 0; i < MANY; i++) {
     step(ctx, trainer, i);
-    for (int k = 0; k < 3 && i >= MANY / 2; k++) {
+    for (int k = 0; k < 3 && i >= MANY - LAST; k++) {
       rg_module_seen seen = rg_modular_seen(trainer->modular, k + 1);
       sum[k] += log(seen.weight * seen.transport / seen.loss);
     }
   }
   for (int k = 0; k < 3; k++) {
-    double ratio = exp(sum[k] / (MANY - MANY / 2));
+    double ratio = exp(sum[k] / LAST);
     if (!(ratio > 0.1 && ratio < 0.4)) fail_msg("module %d: ratio %g", k + 1, ratio);
   }
   rung_trainer_destroy(trainer);
@@ -245,6 +245,48 @@ static void what_does_not_go_together_is_refused(void **state) {
   rung_recipe_destroy(r);
 }
 
+/* A limit that is too low is refused with one that will do. */
+static void the_least_that_is_named_is_enough(void **state) {
+  rung_context *ctx = *state;
+  static const char *const procedures[] = {"parallel", "sequential"};
+  static const char *const modules[] = {"2", "3", "4"};
+  for (int p = 0; p < 2; p++)
+    for (int k = 0; k < 3; k++) {
+      rung_recipe *r = training_of(ctx, RECIPE(MODULES(procedures[p]), "training.modules",
+                                               modules[k], "training.memory", "1kB"));
+      assert_int_equal(rung_train(ctx, r, NULL, NULL, NULL, NULL, NULL), RUNG_E_BUDGET);
+      const char *at = strstr(rung_error(ctx), "takes at least ");
+      char least[32];
+      assert_non_null(at);
+      assert_int_equal(sscanf(at, "takes at least %24[0-9.]", least), 1);
+      strcat(least, "MB");
+      rung_train_result result;
+      assert_ok(ctx, rung_recipe_set(r, ctx, "training.memory", least));
+      assert_ok(ctx, rung_train(ctx, r, NULL, NULL, NULL, NULL, &result));
+      assert_true((double)result.planned_bytes <= 1e6 * atof(least));
+      rung_recipe_destroy(r);
+    }
+}
+
+/* Plans come with the modules that there can be, and the fewest are taken that fit. */
+static void numbers_of_modules_are_planned(void **state) {
+  rung_context *ctx = *state;
+  rung_planned row[8];
+  int rows;
+  rung_recipe *r = training_of(ctx, RECIPE(MODULES("parallel"), "training.modules", "auto"));
+  assert_ok(ctx, rung_train_plan(ctx, r, 8, row, &rows));
+  assert_true(rows >= 4 && row[0].modules == 1 && row[1].modules == 2 && row[2].modules == 3);
+  for (int i = 0; i < rows; i++) assert_true(row[i].fits && row[i].work >= 1 && row[i].step_bytes);
+  rung_network *n;
+  assert_ok(ctx, rung_train(ctx, r, NULL, NULL, NULL, &n, NULL));
+  assert_int_equal(rung_network_exits(n), 1);
+  rung_network_destroy(n);
+  assert_ok(ctx, rung_recipe_set(r, ctx, "training.memory", "1kB"));
+  assert_ok(ctx, rung_train_plan(ctx, r, 8, row, &rows));
+  for (int i = 0; i < rows; i++) assert_true(!row[i].fits && row[i].planned_bytes > 1000);
+  rung_recipe_destroy(r);
+}
+
 static int tests(void) {
   const struct CMUnitTest list[] = {
       TEST(turns_share_the_epochs),
@@ -255,6 +297,8 @@ static int tests(void) {
       TEST(stopped_runs_go_on_to_the_same_bytes),
       TEST(modules_learn),
       TEST(what_does_not_go_together_is_refused),
+      TEST(the_least_that_is_named_is_enough),
+      TEST(numbers_of_modules_are_planned),
   };
   write_spirals("spirals.csv", 400, 0);
   return cmocka_run_group_tests(list, NULL, NULL);

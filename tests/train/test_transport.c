@@ -284,6 +284,7 @@ static void walk_to_last(rung_context *ctx, const rung_network *n, double *joine
 static void tapped_states_are_those_before_the_last_block(void **state) {
   rung_context *ctx = *state;
   double want[MOST], have[MOST];
+  for (int i = 0; i < MOST; i++) want[i] = NAN;
   for (int i = 0; i < 2 * 2 * KINDS; i++) {
     kind k = kinds[i / 4];
     bool fixed = i & 1, single = i & 2;
