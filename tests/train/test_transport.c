@@ -227,8 +227,9 @@ static void check_reversal(rung_context *ctx, rung_network *n, bool fixed, const
   }
   const double *a = (double *)back.gradient, *b = (double *)all->gradient;
   assert_int_equal(back.status, RUNG_OK);
+  assert_true(a && b); /* where the status says so */
   assert_true(back.transport == all->transport);
-  for (int64_t i = 0; i < n->parameters; i++)
+  for (int64_t i = 0; a && b && i < n->parameters; i++)
     assert_true(fabs(a[i] - b[i]) < 1e-10 * (1 + fabs(b[i])));
   rg_free(ctx, back.gradient);
 }
