@@ -226,7 +226,7 @@ static rung_status make(rg_modular *m, size_t memory, size_t *least) {
   return status;
 }
 
-static rung_status check(rung_context *ctx, const rung_network *n, const rung_training *t) {
+static rung_status check(rung_context *ctx, const rung_training *t) {
   if (!rg_descent_find(t->optimiser))
     return rg_fail(ctx, RUNG_E_ARGUMENT,
                    "optimiser %s sees the network as a whole; modules take sgd, momentum, nesterov "
@@ -244,12 +244,12 @@ static rung_status check(rung_context *ctx, const rung_network *n, const rung_tr
                    "tau, ratio, laps: expected at least 0 (or RUNG_TAU_AUTO), more than 0 and at "
                    "least 1, found %g, %g and %lld",
                    t->tau, t->ratio, (long long)t->laps);
-  return rung_network_exits(n) < RUNG_MOST_EXITS + 1 ? RUNG_OK : RUNG_E_ARGUMENT;
+  return RUNG_OK;
 }
 
 rung_status rg_modular_create(rung_trainer *t, size_t memory, size_t *least, rg_modular **out) {
   *out = NULL;
-  RG_TRY(check(t->ctx, t->network, &t->training));
+  RG_TRY(check(t->ctx, &t->training));
   rg_modular *m = rg_calloc(t->ctx, 1, sizeof *m);
   if (!m) return RUNG_E_MEMORY;
   m->ctx = t->ctx;
