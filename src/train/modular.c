@@ -370,9 +370,10 @@ static rung_status step_one(rg_modular *m, const rg_turn *turn, const rg_pass_ba
 rung_status rg_modular_step(rg_modular *m, const rg_pass_batch *batch) {
   rung_trainer *t = m->trainer;
   rg_turn turn = turn_at(m, t->step);
-  for (int k = 0; k < m->modules; k++) rg_module_take(m->list[k].part, t->network, k + 1);
+  int last = turn.module ? turn.module : m->modules, first = turn.module ? last : 1; /* changed */
+  for (int k = 1; k <= last; k++) rg_module_take(m->list[k - 1].part, t->network, k);
   RG_TRY(turn.module ? step_one(m, &turn, batch) : step_all(m, &turn, batch));
-  for (int k = 0; k < m->modules; k++) rg_module_give(m->list[k].part, t->network, k + 1);
+  for (int k = first; k <= last; k++) rg_module_give(m->list[k - 1].part, t->network, k);
   return RUNG_OK;
 }
 
