@@ -158,56 +158,86 @@ static rung_network *resnet_110(rung_context *ctx, int modules) {
   return n;
 }
 
-/* Bytes that steps take beside weights and the optimiser; seconds of a step. */
-static void measure(int modules, double tau, const float *x, const float *y, double *bytes,
-                    double *seconds) {
-  rung_context *ctx = context_of(setting("THREADS", 2));
-  rung_network *n = resnet_110(ctx, modules);
+/* A network in training. All of them are there at once and take steps in turn, so that neighbours
+ * on the machine slow one as much as another. */
+typedef struct runner {
+  rung_context *ctx;
+  rung_network *network;
   rung_trainer *trainer;
+  double bytes; /* that steps take beside weights and the optimiser */
+  double seconds[MOST_ROUNDS];
+} runner;
+
+static void start(runner *r, int modules, double tau) {
+  r->ctx = context_of(setting("THREADS", 2));
+  r->network = resnet_110(r->ctx, modules);
   rung_training t = rung_training_default();
   t.batch = BATCH;
   t.activations = RUNG_STORE;
   t.modulewise = modules > 1;
   t.tau = tau;
-  must(ctx, rung_trainer_create(n, ctx, &t, 1000, 100, &trainer));
-  *bytes = (double)rung_trainer_bytes(trainer) -
-           (double)rung_network_parameters(n) * sizeof(float) * (modules > 1 ? 4 : 3);
-  double loss;
-  must(ctx, rung_trainer_step(trainer, x, y, NULL, &loss));
-  *seconds = INFINITY;
-  for (int i = 0; i < setting("STEPS", 2); i++) {
-    double start = rg_seconds();
-    must(ctx, rung_trainer_step(trainer, x, y, NULL, &loss));
-    *seconds = fmin(*seconds, rg_seconds() - start);
-  }
-  rung_trainer_destroy(trainer);
-  rung_network_destroy(n);
-  rung_context_destroy(ctx);
+  must(r->ctx, rung_trainer_create(r->network, r->ctx, &t, 1000, 100, &r->trainer));
+  r->bytes = (double)rung_trainer_bytes(r->trainer) -
+             (double)rung_network_parameters(r->network) * sizeof(float) * (modules > 1 ? 4 : 3);
+}
+
+static void step(runner *r, const float *x, const float *y, int round) {
+  double loss, begin = rg_seconds();
+  must(r->ctx, rung_trainer_step(r->trainer, x, y, NULL, &loss));
+  r->seconds[round] = rg_seconds() - begin;
+}
+
+static void finish(runner *r) {
+  rung_trainer_destroy(r->trainer);
+  rung_network_destroy(r->network);
+  rung_context_destroy(r->ctx);
+}
+
+/* What a takes more than b in per cent: the median over rounds of the quotient of two steps of the
+ * same round. */
+static double more(const runner *a, const runner *b, int rounds) {
+  double quotient[MOST_ROUNDS];
+  for (int i = 0; i < rounds; i++) quotient[i] = a->seconds[i] / b->seconds[i];
+  return 100 * (median_of(quotient, rounds) - 1);
 }
 
 static void run_memory(void) {
+  enum { CASES = 4 };
   static const struct {
     int modules;
-    double figure;
-  } cases[] = {{2, 0}, {4, 50}, {8, 70}, {16, 80}};
+    double saved, slower; /* to reach, %; 0: no figure */
+  } cases[CASES] = {{2, 0, 3}, {4, 50, 0}, {8, 70, 0}, {16, 80, 10}};
+  runner whole, penalty[CASES], plain[CASES];
+  int rounds = setting("ROUNDS", 6);
   size_t count = (size_t)BATCH * EDGE * EDGE * 3;
   float *x = malloc(count * sizeof *x), y[BATCH];
-  double whole, step, bytes, seconds, plain, ignored;
-  if (!x) exit(1);
+  if (!x || rounds < 1 || rounds > MOST_ROUNDS) exit(1);
   for (size_t i = 0; i < count; i++) x[i] = (float)rg_normal(1, 1, i);
   for (int i = 0; i < BATCH; i++) y[i] = (float)(i % CLASSES);
-  measure(1, 0, x, y, &whole, &step);
-  printf("  resnet-110, 96 x 96 x 3, batch %d, end to end, all stored: %.0f MB, %.2f s a step\n",
-         BATCH, whole / 1e6, step);
-  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    measure(cases[i].modules, RUNG_TAU_AUTO, x, y, &bytes, &seconds);
-    measure(cases[i].modules, 0, x, y, &ignored, &plain);
-    printf("  %2d modules: %.0f MB, %.1f%% saved (to reach: %.0f%%); %.2f s a step, %+.1f%%; the "
-           "penalty takes %+.1f%% of it\n",
-           cases[i].modules, bytes / 1e6, 100 * (1 - bytes / whole), cases[i].figure, seconds,
-           100 * (seconds / step - 1), 100 * (seconds / plain - 1));
-    fflush(stdout);
+  start(&whole, 1, 0);
+  for (int i = 0; i < CASES; i++) start(&penalty[i], cases[i].modules, RUNG_TAU_AUTO);
+  for (int i = 0; i < CASES; i++) start(&plain[i], cases[i].modules, 0);
+  for (int round = -1; round < rounds; round++) { /* the first of all touches the memory */
+    int at = round < 0 ? 0 : round;
+    step(&whole, x, y, at);
+    for (int i = 0; i < CASES; i++) {
+      step(&penalty[i], x, y, at);
+      step(&plain[i], x, y, at);
+    }
   }
+  printf("  resnet-110, 96 x 96 x 3, batch %d, end to end, all stored: %.0f MB, %.2f s a step "
+         "(median of %d)\n",
+         BATCH, whole.bytes / 1e6, median_of(whole.seconds, rounds), rounds);
+  for (int i = 0; i < CASES; i++) {
+    printf("  %2d modules: %.0f MB, %.1f%% saved (to reach: %.0f%%); a step %+.1f%% (to reach: "
+           "%+.0f%%), without penalty %+.1f%%; the penalty takes %+.1f%%\n",
+           cases[i].modules, penalty[i].bytes / 1e6, 100 * (1 - penalty[i].bytes / whole.bytes),
+           cases[i].saved, more(&penalty[i], &whole, rounds), cases[i].slower,
+           more(&plain[i], &whole, rounds), more(&penalty[i], &plain[i], rounds));
+    finish(&penalty[i]);
+    finish(&plain[i]);
+  }
+  finish(&whole);
   free(x);
 }
 

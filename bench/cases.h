@@ -13,7 +13,7 @@
 
 #include "base/base.h"
 
-enum { MOST_SEEDS = 16 };
+enum { MOST_SEEDS = 16, MOST_ROUNDS = 64 };
 
 typedef struct bench_case {
   const char *name, *about;
@@ -67,6 +67,19 @@ static inline double mean_of(const double *x, int count, double *half) {
   for (int i = 0; i < count; i++) square += (x[i] - mean) * (x[i] - mean);
   *half = count < 2 ? INFINITY : student[count - 2] * sqrt(square / (count - 1) / count);
   return mean;
+}
+
+static inline int by_size(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+/* The median of so many numbers, at most MOST_ROUNDS. */
+static inline double median_of(const double *x, int count) {
+  double sorted[MOST_ROUNDS];
+  memcpy(sorted, x, (size_t)count * sizeof *x);
+  qsort(sorted, (size_t)count, sizeof *sorted, by_size);
+  return (sorted[(count - 1) / 2] + sorted[count / 2]) / 2;
 }
 
 /* The label with the highest of so many scores. */
