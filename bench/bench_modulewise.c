@@ -5,8 +5,9 @@
  *   bench_modulewise list              their names
  *
  * RUNG_DATA: folder with the data sets (mnist/..., cifar10/..., fashion-mnist/...); cases whose
- * data are absent say so. SEEDS: how many, 1, 2, ...; each case has its own number. THREADS: 2.
- * Accuracy is that of the last module after the last epoch on the whole test set. */
+ * data are absent say so. PYTHON: the interpreter that has PyTorch. SEEDS: how many, 1, 2, ...;
+ * each case has its own number. THREADS: 2. Accuracy is that of the last module after the last
+ * epoch on the whole test set. */
 #include "cases.h"
 #include "nn/module.h"
 #include "rung/train.h"
@@ -241,8 +242,35 @@ static void run_memory(void) {
   free(x);
 }
 
+/* The peak of resident bytes over that before, here with 8 modules and in PyTorch end to end. */
+static void run_peer(void) {
+  runner r;
+  double peer[4];
+  size_t count = (size_t)BATCH * EDGE * EDGE * 3, base = rg_resident(true);
+  float *x = malloc(count * sizeof *x), y[BATCH];
+  if (!x) exit(1);
+  for (size_t i = 0; i < count; i++) x[i] = (float)rg_normal(1, 1, i);
+  for (int i = 0; i < BATCH; i++) y[i] = (float)(i % CLASSES);
+  start(&r, 8, RUNG_TAU_AUTO);
+  for (int i = 0; i < 3; i++) step(&r, x, y, i);
+  double bytes = (double)(rg_resident(true) - base);
+  printf(
+      "  resnet-110, 96 x 96 x 3, batch %d, 8 modules: %.0f MB at the peak (of it %.0f MB planned "
+      "for steps)\n",
+      BATCH, bytes / 1e6, r.bytes / 1e6);
+  fflush(stdout);
+  finish(&r);
+  free(x);
+  if (ask_torch(BENCH_PEERS_TRAIN, "resnet-110", setting("THREADS", 2), 0, peer))
+    printf("  PyTorch end to end, %.0f weights: %.0f MB; %.2f times as much (to reach: 4)\n",
+           peer[0], peer[3] / 1e6, peer[3] / bytes);
+  else
+    printf("  PyTorch: not found; set PYTHON to an interpreter that has it\n");
+}
+
 static const bench_case cases[] = {
     {"memory", "resnet-110 cut into 2 to 16 modules: bytes and time beside end to end", run_memory},
+    {"peer", "resnet-110 with 8 modules: peak of memory beside PyTorch's end to end", run_peer},
     {"cifar", "2% of CIFAR-10, 10 modules in turn: penalty against none and end to end", run_cifar},
     {"mnist", "MNIST, 20 modules in parallel, few images: penalty against none", run_mnist},
     {"fashion", "Fashion-MNIST, 4 modules: within 0.5 points of end to end", run_fashion},

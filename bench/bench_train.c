@@ -7,27 +7,8 @@
  * RUNG_DATA: folder with the data sets (mnist/..., fashion-mnist/..., digits/..., cifar10/...);
  * cases whose data are absent say so. PYTHON: the interpreter that has PyTorch. THREADS: 2.
  * SECONDS: of each throughput case, 3. */
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
+#include "cases.h"
 #include "train/trainer.h"
-
-/* ---- settings ---- */
-
-static int setting(const char *name, int normal) {
-  const char *text = getenv(name);
-  return text && atoi(text) > 0 ? atoi(text) : normal;
-}
-
-static void must(rung_context *ctx, rung_status status) {
-  if (status == RUNG_OK) return;
-  printf("  failed: %s\n", rung_error(ctx));
-  exit(1);
-}
 
 /* ---- steps ---- */
 
@@ -86,11 +67,6 @@ static rung_network_settings settings_of(const step_case *c) {
   return s;
 }
 
-static int by_size(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
 /* The fastest tenth of the times, as in peers_train.py. */
 static double fast(double *time, int count) {
   qsort(time, (size_t)count, sizeof *time, by_size);
@@ -146,20 +122,6 @@ static double time_pass(bench *b, double seconds) {
   return fast(b->time, count);
 }
 
-/* Weights, eager and compiled milliseconds, bytes of PyTorch; false where there is none. */
-static bool ask_peer(const char *name, int threads, int seconds, double *out) {
-  char command[1024];
-  const char *python = getenv("PYTHON");
-  if (!python) return false;
-  snprintf(command, sizeof command, "'%s' '%s' %s %d %d 2>/dev/null", python, BENCH_PEERS_TRAIN,
-           name, threads, seconds);
-  FILE *pipe = popen(command, "r");
-  if (!pipe) return false;
-  int found = fscanf(pipe, "%lf %lf %lf %lf", &out[0], &out[1], &out[2], &out[3]);
-  pclose(pipe);
-  return found == 4;
-}
-
 static void fill_batch(bench *b, const step_case *c) {
   int64_t count = c->batch * rung_shape_count(&c->sample);
   b->x = malloc((size_t)count * sizeof *b->x);
@@ -192,7 +154,7 @@ static void run_steps(const step_case *c) {
          "%.2f MB\n",
          whole, pass, whole - pass, forward, (double)bytes / 1e6);
   double peer[4];
-  if (ask_peer(c->name, threads, seconds, peer)) {
+  if (ask_torch(BENCH_PEERS_TRAIN, c->name, threads, seconds, peer)) {
     double best = isnan(peer[2]) || peer[1] < peer[2] ? peer[1] : peer[2];
     printf("  PyTorch      %9.4f ms eager, %.4f compiled, %.0f weights, %.2f MB\n", peer[1],
            peer[2], peer[0], peer[3] / 1e6);
@@ -261,12 +223,6 @@ static void run_recipe(const recipe_case *c) {
 }
 
 /* ---- all ---- */
-
-static bool wanted(const char *name, int count, char **argument) {
-  for (int i = 1; i < count; i++)
-    if (strcmp(argument[i], name) == 0) return true;
-  return count == 1;
-}
 
 int main(int count, char **argument) {
   bool list = count == 2 && strcmp(argument[1], "list") == 0;

@@ -82,6 +82,22 @@ static inline double median_of(const double *x, int count) {
   return (sorted[(count - 1) / 2] + sorted[count / 2]) / 2;
 }
 
+/* What `script` (peers_train.py) prints of a case: weights, eager and compiled milliseconds of a
+ * step, bytes of PyTorch; false where there is none. Without seconds: a few steps, eager alone. */
+static inline bool ask_torch(const char *script, const char *name, int threads, int seconds,
+                             double *out) {
+  char command[1024];
+  const char *python = getenv("PYTHON");
+  if (!python) return false;
+  snprintf(command, sizeof command, "'%s' '%s' %s %d %d 2>/dev/null", python, script, name, threads,
+           seconds);
+  FILE *pipe = popen(command, "r");
+  if (!pipe) return false;
+  int found = fscanf(pipe, "%lf %lf %lf %lf", &out[0], &out[1], &out[2], &out[3]);
+  pclose(pipe);
+  return found == 4;
+}
+
 /* The label with the highest of so many scores. */
 static inline int highest(const void *score, rung_dtype dtype, int64_t sample, int classes) {
   int best = 0;

@@ -1,6 +1,7 @@
 """PyTorch's steps on the networks of bench_train: forward, backward and optimiser, in single
 precision on the processor. Prints one line: milliseconds of a step, eager and compiled, and the
-peak of resident bytes above the process before the network was made.
+peak of resident bytes above the process before the network was made. Without seconds: a few steps,
+eager alone.
 
     python3 bench/peers_train.py CASE [THREADS [SECONDS]]
 """
@@ -102,6 +103,7 @@ CASES = {
     "mlp-small": (lambda: Mlp([64, 64, 10]), (32, 64)),
     "mlp-large": (lambda: Mlp([784, 512, 512, 10]), (128, 784)),
     "resnet-20": (lambda: Resnet([16, 32, 64], [3, 3, 3]), (64, 3, 32, 32)),
+    "resnet-110": (lambda: Resnet([16, 32, 64], [18, 18, 18]), (64, 3, 96, 96)),
     "hamiltonian": (lambda: Hamiltonian([32, 64, 128], [6, 6, 5]), (64, 3, 32, 32)),
 }
 
@@ -122,10 +124,10 @@ def measure(model, shape, seconds):
         F.cross_entropy(model(x), y).backward()
         optimiser.step()
 
-    for _ in range(5):
+    for _ in range(5 if seconds else 1):
         step()
     times, end = [], time.perf_counter() + seconds
-    while time.perf_counter() < end or len(times) < 10:
+    while time.perf_counter() < end or len(times) < (10 if seconds else 2):
         begin = time.perf_counter()
         step()
         times.append(time.perf_counter() - begin)
@@ -146,11 +148,12 @@ def main():
     weights = sum(p.numel() for p in model.parameters())
     eager = measure(model, shape, seconds)
     held = peak() - base
+    compiled = float("nan")
     try:
-        compiled = measure(torch.compile(model), shape, seconds)
+        if seconds:
+            compiled = measure(torch.compile(model), shape, seconds)
     except Exception as error:  # no compiler, or a version without one for this processor
         print(f"not compiled: {error}"[:200], file=sys.stderr)
-        compiled = float("nan")
     print(f"{weights} {eager:.4f} {compiled:.4f} {held}")
 
 

@@ -44,6 +44,8 @@ typedef struct rung_network_settings {
   int64_t opening_stride; /**< Images: its stride; 2 makes all stages a quarter of the work.
                                Default 1. */
   double dropout;         /**< Share of features dropped before the classifier. Default 0. */
+  double orthogonal;      /**< Weights begin as matrices with orthonormal rows (or columns, where
+                               those are fewer) times this; 0 (default): as random numbers. */
   int64_t nodes; /**< 0 (default): each layer has weights of its own (piecewise constant in time).
                       m > 1: weights are linear in time between m nodes. */
   int fixed;     /**< 1: the state of reversible stages is kept in fixed point, so that the inverse

@@ -8,6 +8,7 @@
 #include "nn/builder.h"
 #include "nn/module.h"
 #include "nn/network.h"
+#include "num/qr.h"
 
 #define MOST_BLOCKS 4096
 /* Any number of samples shows what shapes blocks give. */
@@ -345,6 +346,9 @@ rung_status rg_network_declare_settings(rung_context *ctx, const rung_network_se
   if (settings->stages < 0 || settings->stages > RUNG_MOST_STAGES)
     return rg_fail(ctx, RUNG_E_ARGUMENT, "stages: expected 0 to %d, found %d", RUNG_MOST_STAGES,
                    settings->stages);
+  if (!(settings->orthogonal >= 0 && isfinite(settings->orthogonal)))
+    return rg_fail(ctx, RUNG_E_ARGUMENT, "orthogonal: expected a number of at least 0, found %g",
+                   settings->orthogonal);
   rung_network_settings own = *settings, defaults = rung_network_settings_default();
   if (!own.architecture) own.architecture = defaults.architecture;
   if (!own.block) own.block = defaults.block;
@@ -371,6 +375,35 @@ static void begin_variable(const rung_network *n, const rg_variable *v, void *nu
   }
 }
 
+/* The map of one layer as a row-major matrix: kernels [height][width][from][to] have a row for each
+ * number they read, other matrices [to][from] one for each that they make. */
+static rung_status begin_orthogonal(const rung_network *n, const rg_variable *v, int64_t node,
+                                    uint64_t seed) {
+  uint64_t purpose = rg_hash(RG_HASH_START, v->name, strlen(v->name));
+  int64_t columns = v->shape.dim[v->shape.rank - 1];
+  int64_t first = v->begin == RG_BEGIN_ALIKE ? 0 : node * v->count;
+  double *matrix = rg_alloc(n->ctx, (size_t)v->count, sizeof *matrix);
+  if (!matrix) return RUNG_E_MEMORY;
+  for (int64_t i = 0; i < v->count; i++)
+    matrix[i] = rg_normal(seed, purpose, (uint64_t)(first + i));
+  rung_status status = rg_orthogonal(n->ctx, v->count / columns, columns, matrix);
+  for (int64_t i = 0; i < v->count && status == RUNG_OK; i++)
+    rg_store(n->dtype, n->theta, v->offset + node * v->count + i,
+             (rung_dd){n->settings.orthogonal * matrix[i], 0});
+  rg_free(n->ctx, matrix);
+  return status;
+}
+
+static rung_status begin_parameter(rung_network *n, const rg_variable *v, uint64_t seed) {
+  bool matrix = v->decays && v->shape.rank >= 2;
+  if (!(n->settings.orthogonal > 0 && matrix)) {
+    begin_variable(n, v, n->theta, seed);
+    return RUNG_OK;
+  }
+  for (int64_t node = 0; node < v->nodes; node++) RG_TRY(begin_orthogonal(n, v, node, seed));
+  return RUNG_OK;
+}
+
 rung_status rg_network_begin(rung_network *n, uint64_t seed) {
   size_t size = rung_dtype_size(n->dtype), channels = (size_t)n->normalised;
   n->theta = rg_calloc(n->ctx, (size_t)n->parameters, size);
@@ -383,7 +416,7 @@ rung_status rg_network_begin(rung_network *n, uint64_t seed) {
     return RUNG_E_MEMORY;
   for (size_t i = 0; i < channels; i++) n->scale[i] = 1;
   for (int64_t i = 0; i < n->outputs; i++) n->target_scale[i] = 1;
-  for (int i = 0; i < n->parameter_count; i++) begin_variable(n, &n->parameter[i], n->theta, seed);
+  for (int i = 0; i < n->parameter_count; i++) RG_TRY(begin_parameter(n, &n->parameter[i], seed));
   for (int i = 0; i < n->statistic_count; i++)
     begin_variable(n, &n->statistic[i], n->running, seed);
   return RUNG_OK;

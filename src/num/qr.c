@@ -1,4 +1,4 @@
-/* R of tall matrices; see qr.h. */
+/* See qr.h. */
 #include "num/qr.h"
 
 #include <cblas.h>
@@ -112,4 +112,39 @@ rung_status rg_qr_update(rung_context *ctx, int64_t columns, double *r, int64_t 
   rg_blas_single_thread();
   join(columns, r, ldr, rows, triangle, b, ldb, workspace);
   return RUNG_OK;
+}
+
+/* A (column-major, rows >= columns) becomes its Q; `sign` [columns] are those of R's diagonal. */
+static void tall_q(int rows, int columns, double *a, double *tau, double *work, int size) {
+  double *sign = tau + columns;
+  LAPACKE_dgeqrf_work(LAPACK_COL_MAJOR, rows, columns, a, rows, tau, work, size);
+  for (int64_t j = 0; j < columns; j++) sign[j] = a[j * rows + j] < 0 ? -1 : 1;
+  LAPACKE_dorgqr_work(LAPACK_COL_MAJOR, rows, columns, columns, a, rows, tau, work, size);
+  for (int64_t j = 0; j < columns; j++)
+    for (int64_t i = 0; i < rows; i++) a[j * rows + i] *= sign[j];
+}
+
+static void transpose(int64_t rows, int64_t columns, const double *from, double *to) {
+  for (int64_t i = 0; i < rows; i++)
+    for (int64_t j = 0; j < columns; j++) to[j * rows + i] = from[i * columns + j];
+}
+
+rung_status rg_orthogonal(rung_context *ctx, int64_t rows, int64_t columns, double *a) {
+  int64_t most = rows > columns ? rows : columns, least = rows < columns ? rows : columns;
+  if (least < 1 || most > RG_MOST_ORTHOGONAL)
+    return rg_fail(ctx, RUNG_E_ARGUMENT,
+                   "orthonormal matrix: expected 1 to %d rows and columns, found %lld x %lld",
+                   RG_MOST_ORTHOGONAL, (long long)rows, (long long)columns);
+  bool turned = rows > columns; /* row-major: its transpose is what LAPACK sees */
+  double *tall = turned ? rg_alloc(ctx, (size_t)(rows * columns), sizeof *a) : a;
+  double *work = rg_alloc(ctx, (size_t)(least * (PANEL + 2)), sizeof *work);
+  rung_status status = tall && work ? RUNG_OK : RUNG_E_MEMORY;
+  rg_blas_single_thread();
+  if (status == RUNG_OK && turned) transpose(rows, columns, a, tall);
+  if (status == RUNG_OK)
+    tall_q((int)most, (int)least, tall, work + least * PANEL, work, (int)least * PANEL);
+  if (status == RUNG_OK && turned) transpose(columns, rows, tall, a);
+  if (turned) rg_free(ctx, tall);
+  rg_free(ctx, work);
+  return status;
 }

@@ -26,6 +26,13 @@ rung_status rg_qr_reduce(rung_context *ctx, int64_t rows, int64_t columns, doubl
 rung_status rg_qr_update(rung_context *ctx, int64_t columns, double *r, int64_t ldr, int64_t rows,
                          int64_t triangle, double *b, int64_t ldb, void *workspace);
 
+/* A row-major matrix of independent normal numbers becomes an orthonormal one, drawn evenly among
+ * all of these: rows (or columns, where those are fewer) of length 1 at right angles. Q of QR with
+ * the signs of R's diagonal (Mezzadri, arXiv math-ph/0609050). At most RG_MOST_ORTHOGONAL rows or
+ * columns. RUNG_E_MEMORY, RUNG_E_ARGUMENT. */
+#define RG_MOST_ORTHOGONAL 65536
+rung_status rg_orthogonal(rung_context *ctx, int64_t rows, int64_t columns, double *a);
+
 /* The threads of Rung divide the work themselves: BLAS must not, as its cut (and so the bits of
  * its sums) depends on the machine. To be called by whoever calls BLAS or LAPACK. */
 void rg_blas_single_thread(void);

@@ -17,7 +17,13 @@
 #define VERSION "1"
 
 /* The settings that are one text or number each. */
-typedef enum setting_type { TEXT, WHOLE, REAL, FLAG } setting_type;
+typedef enum setting_type {
+  TEXT, /* may be missing: the architecture's own */
+  WHOLE,
+  REAL,
+  REAL_OR_0, /* may be missing, in files from before it was there: 0 */
+  FLAG
+} setting_type;
 typedef struct setting {
   const char *key;
   setting_type type;
@@ -39,6 +45,7 @@ static const setting settings_list[] = {
     SETTING(opening_kernel, WHOLE),
     SETTING(opening_stride, WHOLE),
     SETTING(dropout, REAL),
+    SETTING(orthogonal, REAL_OR_0),
     SETTING(nodes, WHOLE),
     SETTING(fixed, FLAG),
     SETTING(exit_head, TEXT),
@@ -71,6 +78,7 @@ static rung_status put_setting(rg_tensors *set, const setting *s,
     rg_text_printf(&text, "%d", *(const int *)at);
     break;
   case REAL:
+  case REAL_OR_0:
   default:
     rg_text_json_number(&text, *(const double *)at);
     break;
@@ -184,11 +192,12 @@ static rung_status take_setting(loader *l, const setting *s) {
   const char *text = rg_tensors_text(l->set, s->key);
   int64_t whole;
   if (s->type == TEXT) {
-    *(const char **)at = text; /* may be missing: the architecture's own */
+    *(const char **)at = text;
     return RUNG_OK;
   }
+  if (s->type == REAL_OR_0 && !text) return RUNG_OK;
   RG_TRY(rg_tensors_get_text(l->set, s->key, &text));
-  if (s->type == REAL) {
+  if (s->type == REAL || s->type == REAL_OR_0) {
     *(double *)at = strtod(text, &end);
     bool number = end != text && !*end && isfinite(*(double *)at);
     return number ? RUNG_OK : bad_text(l, s->key, "a number", text);

@@ -83,6 +83,8 @@ static const rg_recipe_key keys[] = {
      "images: stride of the opening convolution; 2: all stages cost a quarter"},
     {"model.dropout", RG_VALUE_NUMBER, "0", 0, 0.99, NULL, NULL,
      "share of features dropped before the classifier"},
+    {"model.orthogonal", RG_VALUE_NUMBER, "0", 0, 1e3, NULL, NULL,
+     "weights begin as orthonormal matrices times this; 0: as random numbers"},
     {"model.nodes", RG_VALUE_WHOLE, "0", 0, 1048576, NULL, NULL,
      "weights are linear in time between so many nodes; 0: each layer has its own"},
     {"model.state", RG_VALUE_CHOICE, NULL, 0, 0, "float fixed", NULL,
@@ -216,6 +218,7 @@ void rg_recipe_network(const rung_recipe *recipe, rung_network_settings *out) {
   s.opening_kernel = rg_recipe_whole(recipe, "model.opening_kernel");
   s.opening_stride = rg_recipe_whole(recipe, "model.opening_stride");
   s.dropout = rg_recipe_real(recipe, "model.dropout");
+  s.orthogonal = rg_recipe_real(recipe, "model.orthogonal");
   s.nodes = rg_recipe_whole(recipe, "model.nodes");
   s.fixed = is_fixed(recipe);
   s.exit_head = rung_recipe_get(recipe, "training.head");

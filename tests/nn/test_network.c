@@ -49,6 +49,43 @@ static void beginnings_depend_on_seed_and_name(void **state) {
   rung_network_destroy(shallow);
 }
 
+/* Kernels' columns and matrices' rows, whichever are fewer, are `gain` long at right angles; layers
+ * of a stage begin alike where they do so else. */
+static void weights_may_begin_orthonormal(void **state) {
+  rung_context *ctx = *state;
+  static const rung_shape image = {.rank = 3, .dim = {8, 8, 3}};
+  rung_network_settings s = rung_network_settings_default();
+  rung_network *n;
+  rung_tensor t;
+  double gain = 0.1, bent = 0;
+  s.architecture = "resnet";
+  s.stages = 1;
+  s.channels[0] = 4;
+  s.layers[0] = 2;
+  s.orthogonal = gain;
+  assert_ok(ctx, rung_network_create(ctx, &s, &image, 3, RUNG_F64, 1, &n));
+  for (int i = 0; i < rung_network_tensors(n); i++) {
+    assert_ok(ctx, rung_network_tensor(n, ctx, i, &t));
+    if (strcmp(t.name, "stage1.K1") != 0) continue;
+    const double *k = t.data;
+    assert_int_equal(t.shape.dim[0], 2);
+    for (int64_t layer = 0; layer < 2; layer++)
+      for (int a = 0; a < 4; a++)
+        for (int b = 0; b < 4; b++) {
+          double sum = 0;
+          for (int64_t row = 0; row < 36; row++)
+            sum += k[(layer * 36 + row) * 4 + a] * k[(layer * 36 + row) * 4 + b];
+          bent = fmax(bent, fabs(sum - (a == b ? gain * gain : 0)));
+        }
+    assert_memory_not_equal(k, k + 36 * 4, 36 * 4 * sizeof *k);
+  }
+  assert_true(bent > 0 && bent < 1e-16);
+  rung_network_destroy(n);
+  s.orthogonal = -1;
+  assert_error(ctx, rung_network_create(ctx, &s, &image, 3, RUNG_F64, 1, &n), RUNG_E_ARGUMENT,
+               "orthogonal: expected a number of at least 0, found -1");
+}
+
 static void parameters_that_decay_come_first(void **state) {
   rung_context *ctx = *state;
   rung_network *n = make(ctx, RUNG_F32, 1);
@@ -197,11 +234,9 @@ static void every_allocation_may_fail(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(beginnings_depend_on_seed_and_name),
-      TEST(parameters_that_decay_come_first),
-      TEST(files_keep_every_bit),
-      TEST(damaged_files_are_refused_or_load),
-      TEST(what_cannot_be_is_refused),
+      TEST(beginnings_depend_on_seed_and_name), TEST(weights_may_begin_orthonormal),
+      TEST(parameters_that_decay_come_first),   TEST(files_keep_every_bit),
+      TEST(damaged_files_are_refused_or_load),  TEST(what_cannot_be_is_refused),
       TEST(every_allocation_may_fail),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -128,6 +128,31 @@ static void test_bits_over_threads(void **state) {
   rg_free(ctx, a);
 }
 
+/* Fewer of rows and columns are orthonormal; all signs of the first element come up. */
+static void test_orthogonal(void **state) {
+  rung_context *ctx = *state;
+  static const int64_t sizes[][2] = {{1, 1}, {1, 5}, {5, 1}, {40, 40}, {27, 8}, {8, 27}, {3, 300}};
+  for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+    int64_t rows = sizes[s][0], columns = sizes[s][1], plus = 0;
+    int64_t count = rows < columns ? rows : columns, length = rows < columns ? columns : rows;
+    int64_t apart = rows < columns ? columns : 1, step = rows < columns ? 1 : columns;
+    for (uint64_t draw = 0; draw < 20; draw++) {
+      double *a = random_matrix(ctx, rows, columns, rows, 100 + draw);
+      assert_ok(ctx, rg_orthogonal(ctx, rows, columns, a));
+      plus += a[0] > 0;
+      for (int64_t i = 0; i < count; i++)
+        for (int64_t j = 0; j <= i; j++) {
+          long double sum = 0;
+          for (int64_t k = 0; k < length; k++)
+            sum += (long double)a[i * apart + k * step] * a[j * apart + k * step];
+          assert_true(fabsl(sum - (i == j)) <= 1e-14L);
+        }
+      rg_free(ctx, a);
+    }
+    assert_in_range(plus, 2, 18);
+  }
+}
+
 static void test_errors(void **state) {
   rung_context *ctx = *state;
   double a[4] = {1, 2, 3, 4}, r[4], workspace[4];
@@ -138,10 +163,13 @@ static void test_errors(void **state) {
   rung_clear_error(ctx);
   assert_error(ctx, rg_qr_update(ctx, 2, r, 2, 1, 2, a, 2, workspace), RUNG_E_ARGUMENT,
                "trapezoidal rows, found 2");
+  rung_clear_error(ctx);
+  assert_error(ctx, rg_orthogonal(ctx, 2, 0, a), RUNG_E_ARGUMENT, "found 2 x 0");
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {TEST(test_gram), TEST(test_least_squares), TEST(test_update),
-                                     TEST(test_bits_over_threads), TEST(test_errors)};
+  const struct CMUnitTest tests[] = {TEST(test_gram),       TEST(test_least_squares),
+                                     TEST(test_update),     TEST(test_bits_over_threads),
+                                     TEST(test_orthogonal), TEST(test_errors)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
