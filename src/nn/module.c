@@ -159,10 +159,11 @@ rung_status rg_network_module(const rung_network *whole, rung_context *ctx, int 
   return RUNG_OK;
 }
 
-static const rg_variable *find(const rg_variable *list, int count, const char *name) {
-  for (int i = 0; i < count; i++)
-    if (!strcmp(list[i].name, name)) return &list[i];
-  return NULL;
+/* Looks from `begin` on and round: names come in about the same order in part and whole. */
+static int find(const rg_variable *list, int count, const char *name, int begin) {
+  int at = begin;
+  while (strcmp(list[at].name, name) != 0) at = at + 1 < count ? at + 1 : 0;
+  return at;
 }
 
 /* The numbers of a module's tensors lie together in the whole's: from the module's first layer on.
@@ -172,11 +173,12 @@ static void exchange(const rung_network *part, const rung_network *whole, int mo
   const rg_cut begin = begin_of(whole, module);
   const size_t size = rung_dtype_size(whole->dtype);
   int count = statistics ? part->statistic_count : part->parameter_count;
+  int all = statistics ? whole->statistic_count : whole->parameter_count, at = 0;
   const rg_variable *mine = statistics ? part->statistic : part->parameter;
+  const rg_variable *list = statistics ? whole->statistic : whole->parameter;
   for (int i = 0; i < count; i++) {
-    const rg_variable *v = statistics
-                               ? find(whole->statistic, whole->statistic_count, mine[i].name)
-                               : find(whole->parameter, whole->parameter_count, mine[i].name);
+    at = find(list, all, mine[i].name, at);
+    const rg_variable *v = &list[at];
     int64_t first = v->block == begin.block ? begin.layer : 0;
     char *own = (char *)(statistics ? part->running : part->theta);
     char *its = (char *)(statistics ? whole->running : whole->theta);
