@@ -12,7 +12,7 @@
  * turn it is, and of those to come are kept. */
 #define MODULES(procedure)                                                                         \
   SPIRALS, "model.architecture", "dense", "model.width", "32", "model.layers", "9", "model.time",  \
-      "3", "training.epochs", "24", "training.average", "0.9", "training.scheme", "modulewise",    \
+      "3", "training.epochs", "48", "training.average", "0.9", "training.scheme", "modulewise",    \
       "training.modules", "3", "training.laps", "2", "training.procedure", procedure
 #define MULTIPLIER                                                                                 \
   "training.multiplier.start", "0.5", "training.multiplier.rate", "0.1",                           \
@@ -27,7 +27,6 @@ static const char *const *const recipes[] = {
     RECIPE(MODULES("parallel"), MULTIPLIER),
     RECIPE(MODULES("sequential"), MULTIPLIER),
     RECIPE(MODULES("multilap"), MULTIPLIER),
-    RECIPE(MODULES("multilap"), "training.tau", "0.5,1,2", "training.tau_factor", "4"),
 };
 enum { WHOLE = 0, FIRST_MODULAR = 1, RECIPES = sizeof recipes / sizeof *recipes };
 
