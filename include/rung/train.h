@@ -67,6 +67,8 @@ typedef struct rung_training {
   int64_t laps;          /**< Of procedure "multilap". Default 5. */
   double tau;            /**< Of the penalty W / (2 tau), where W is a module's transport cost; 0:
                               none; RUNG_TAU_AUTO (default): set from `ratio`. */
+  double ratio;          /**< RUNG_TAU_AUTO: the penalty's size beside the loss. Default 0.1. */
+  int transport_sum;     /**< 1: W sums over the elements of a layer; 0 (default): their mean. */
   int taus;              /**< Numbers in `tau_of`, which then stand in place of `tau`. Default 0. */
   double tau_of[RUNG_MOST_EXITS + 1]; /**< Shared out evenly: module k (from 1) of K has
                               tau_of[floor((k - 1) taus / K)], so that two numbers are for the
@@ -78,8 +80,6 @@ typedef struct rung_training {
   double multiplier_rate; /**< h: lambda += h L, with the mean L of the steps between two such
                                changes. Default 1. */
   int64_t multiplier_every; /**< s: how many of the module's steps these are. Default 5. */
-  double ratio;             /**< RUNG_TAU_AUTO: the penalty's size beside the loss. Default 0.1. */
-  int transport_sum;        /**< 1: W sums over the elements of a layer; 0 (default): their mean. */
   uint64_t seed;            /**< Of dropout. Default 1. */
 } rung_training;
 

@@ -4,7 +4,8 @@
 
 /* The modules as epoch `epoch` (from 0) left them; no value where there are none. */
 static rg_json modules_at(const rg_report *r, int epoch) {
-  return epoch < 0 ? (rg_json){0} : rg_json_member(r->log.epoch.item[epoch], "modules");
+  rg_json none = {0};
+  return epoch < 0 ? none : rg_json_member(r->log.epoch.item[epoch], "modules");
 }
 
 static rg_json modules_at_end(const rg_report *r) {

@@ -198,29 +198,35 @@ static void the_multiplier_follows_the_losses(void **state) {
 
 /* ---- settings ---- */
 
+enum { WRONG = 7 };
+
+static rung_training wrong_settings(int which) {
+  static const double bad[] = {1, NAN};
+  rung_training t = training_by("parallel", 1);
+  if (which == 0) t.multiplier = 1;
+  if (which == 1) return by_list("parallel", 2, bad);
+  if (which == 2) t.taus = RUNG_MOST_EXITS + 2;
+  if (which == 3) t.tau = -2;
+  if (which == 4) t.tau_factor = 0;
+  if (which == 5) t.multiplier_every = 0;
+  if (which == 6) t.multiplier = INFINITY;
+  return t;
+}
+
 static void settings_that_make_no_sense_are_refused(void **state) {
   rung_context *ctx = *state;
-  static const double wrong[] = {1, NAN};
-  rung_training good = training_by("parallel", 1), t[7];
-  for (int i = 0; i < 7; i++) t[i] = good;
-  t[0].multiplier = 1;
-  t[1] = by_list("parallel", 2, wrong);
-  t[2].taus = RUNG_MOST_EXITS + 2;
-  t[3].tau = -2;
-  t[4].tau_factor = 0;
-  t[5].multiplier_every = 0;
-  t[6].multiplier = INFINITY;
-  static const char *const messages[7] = {"in charge of the penalty in place of tau",
-                                          "tau_of: expected at least 0, found nan",
-                                          "taus: expected 0 to 64, found 65",
-                                          "tau, ratio: expected at least 0 (or RUNG_TAU_AUTO)",
-                                          "tau_factor: expected more than 0, found 0",
-                                          "multiplier_every: expected at least 0, 0 and 1",
-                                          "found inf"};
+  static const char *const messages[WRONG] = {"in charge of the penalty in place of tau",
+                                              "tau_of: expected at least 0, found nan",
+                                              "taus: expected 0 to 64, found 65",
+                                              "tau, ratio: expected at least 0 (or RUNG_TAU_AUTO)",
+                                              "tau_factor: expected more than 0, found 0",
+                                              "multiplier_every: expected at least 0, 0 and 1",
+                                              "found inf"};
   rung_network *n = network_of(ctx, 2, "resnet");
-  for (int i = 0; i < 7; i++) {
+  for (int i = 0; i < WRONG; i++) {
+    rung_training t = wrong_settings(i);
     rung_trainer *trainer;
-    assert_error(ctx, rung_trainer_create(n, ctx, &t[i], 1, 1, &trainer), RUNG_E_ARGUMENT,
+    assert_error(ctx, rung_trainer_create(n, ctx, &t, 1, 1, &trainer), RUNG_E_ARGUMENT,
                  messages[i]);
     assert_null(trainer);
     rung_clear_error(ctx);
