@@ -69,7 +69,18 @@ typedef struct rung_training {
                               none; RUNG_TAU_AUTO (default): set from `ratio`. */
   double ratio;          /**< RUNG_TAU_AUTO: the penalty's size beside the loss. Default 0.1. */
   int transport_sum;     /**< 1: W sums over the elements of a layer; 0 (default): their mean. */
-  uint64_t seed;         /**< Of dropout. Default 1. */
+  int taus;              /**< Numbers in `tau_of`, which then stand in place of `tau`. Default 0. */
+  double tau_of[RUNG_MOST_EXITS + 1]; /**< Shared out evenly: module k (from 1) of K has
+                              tau_of[floor((k - 1) taus / K)], so that two numbers are for the
+                              first half of the modules and the rest. */
+  double tau_factor;      /**< What a given tau is multiplied by from the first of a module's own
+                               steps to the last, geometrically. Default 1: it stays. */
+  double multiplier;      /**< Not 0: in place of tau, a module minimises lambda L + W, L being its
+                               loss, and lambda begins here. Default 0. */
+  double multiplier_rate; /**< h: lambda += h L, with the mean L of the steps between two such
+                               changes. Default 1. */
+  int64_t multiplier_every; /**< s: how many of the module's steps these are. Default 5. */
+  uint64_t seed;            /**< Of dropout. Default 1. */
 } rung_training;
 
 #define RUNG_TAU_AUTO (-1.0) /**< See rung_training. */

@@ -157,6 +157,19 @@ int rg_recipe_wholes(const rung_recipe *recipe, const char *key, int most, int64
   return count;
 }
 
+int rg_recipe_reals(const rung_recipe *recipe, const char *key, int most, double *out) {
+  const char *at = rung_recipe_get(recipe, key);
+  int count = 0;
+  while (at && *at && count < most) {
+    char *end;
+    out[count] = strtod(at, &end);
+    if (end == at) return count; /* a word */
+    count++;
+    at = *end == ',' ? end + 1 : NULL;
+  }
+  return count;
+}
+
 rung_status rg_recipe_list(const rung_recipe *recipe, rung_context *ctx, const char *key,
                            char ***out, int *count) {
   const char *text = rung_recipe_get(recipe, key);
@@ -225,7 +238,7 @@ static void add_value(rg_text *out, rg_value_kind kind, const char *text) {
   rg_text_add(out, " ");
   if (kind == RG_VALUE_TEXT || kind == RG_VALUE_LIST) {
     rg_text_json(out, text); /* also YAML */
-  } else if (kind == RG_VALUE_WHOLES && strchr(text, ',')) {
+  } else if (rg_recipe_is_numbers(kind) && strchr(text, ',')) {
     rg_text_add(out, "[");
     for (; *text; text++) rg_text_printf(out, *text == ',' ? "%c " : "%c", *text);
     rg_text_add(out, "]");
@@ -273,6 +286,16 @@ rung_status rung_recipe_text(const rung_recipe *recipe, rung_context *ctx, char 
   return RUNG_OK;
 }
 
+/* Numbers as they may be written in a recipe are not all JSON's: ".5". */
+static void add_json_list(const char *text, rg_text *out) {
+  rg_text_add(out, "[");
+  for (char *end; *text; text = *end ? end + 1 : end) {
+    rg_text_json_number(out, strtod(text, &end));
+    if (*end) rg_text_add(out, ",");
+  }
+  rg_text_add(out, "]");
+}
+
 void rg_recipe_json(const rung_recipe *recipe, rg_text *out) {
   const rg_recipe_table *table = rg_recipe_table_of(recipe);
   bool first = true;
@@ -285,13 +308,16 @@ void rg_recipe_json(const rung_recipe *recipe, rg_text *out) {
     rg_text_json(out, table->keys[i].key);
     rg_text_add(out, ":");
     double number;
-    bool plain = kind == RG_VALUE_NUMBER || kind == RG_VALUE_TIME || kind == RG_VALUE_SIZE;
+    bool plain = kind == RG_VALUE_NUMBER || kind == RG_VALUE_NUMBERS || kind == RG_VALUE_TIME ||
+                 kind == RG_VALUE_SIZE;
     if (plain && rg_recipe_number(kind, text, &number))
       rg_text_json_number(out, number);
     else if (kind == RG_VALUE_WHOLE && rg_recipe_number(kind, text, &number))
       rg_text_printf(out, "%llu", strtoull(text, NULL, 10));
     else if (kind == RG_VALUE_WHOLES)
       rg_text_printf(out, "[%s]", text);
+    else if (kind == RG_VALUE_NUMBERS && strchr(text, ','))
+      add_json_list(text, out);
     else
       rg_text_json(out, text);
   }

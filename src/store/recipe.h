@@ -16,8 +16,9 @@ typedef enum rg_value_kind {
   RG_VALUE_WHOLE,  /* a whole number, or one of `choices` */
   RG_VALUE_WHOLES, /* whole numbers with commas between, perhaps in brackets; in YAML also a list */
   RG_VALUE_NUMBER, /* a decimal number, or one of `choices` */
-  RG_VALUE_TIME,   /* seconds, or with a unit: 90, 90s, 1.5min, 2h */
-  RG_VALUE_SIZE    /* bytes, or with a unit: 200MB, 64MiB */
+  RG_VALUE_NUMBERS, /* such numbers with commas between, likewise, or one of `choices` */
+  RG_VALUE_TIME,    /* seconds, or with a unit: 90, 90s, 1.5min, 2h */
+  RG_VALUE_SIZE     /* bytes, or with a unit: 200MB, 64MiB */
 } rg_value_kind;
 
 typedef struct rg_recipe_key {
@@ -50,6 +51,8 @@ const rg_recipe_table *rg_recipe_table_of(const rung_recipe *recipe);
 /* The number that a valid value of a number's kind stands for, in seconds or bytes where it has a
  * unit. False where the text is none. */
 bool rg_recipe_number(rg_value_kind kind, const char *text, double *out);
+/* Is it a list of numbers? In YAML they may stand in brackets. */
+bool rg_recipe_is_numbers(rg_value_kind kind);
 /* The value as it is kept, or an error that begins with `place`: flags are yes or no, lists of
  * numbers have no brackets and no blanks. */
 rung_status rg_recipe_value(rung_context *ctx, const char *place, const rg_recipe_key *key,
@@ -89,6 +92,7 @@ rung_status rg_recipe_list(const rung_recipe *recipe, rung_context *ctx, const c
                            char ***out, int *count);
 /* The numbers of a list of numbers, at most `most` of them; the number of them. */
 int rg_recipe_wholes(const rung_recipe *recipe, const char *key, int most, int64_t *out);
+int rg_recipe_reals(const rung_recipe *recipe, const char *key, int most, double *out);
 
 /* The keys that are set and their values as the entries of a JSON object, without the braces. */
 void rg_recipe_json(const rung_recipe *recipe, rg_text *out);

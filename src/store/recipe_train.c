@@ -151,10 +151,21 @@ static const rg_recipe_key keys[] = {
      "that fit into training.memory"},
     {"training.laps", RG_VALUE_WHOLE, "5", 1, 1000, NULL, NULL,
      "multilap: how often each module has its turn"},
-    {"training.tau", RG_VALUE_NUMBER, "auto", 0, 1e12, "auto", NULL,
-     "modulewise: of the penalty W / (2 tau) on the transport cost W; 0: none; auto: from ratio"},
+    {"training.tau", RG_VALUE_NUMBERS, NULL, 0, 1e12, "auto", NULL,
+     "modulewise: of the penalty W / (2 tau) on the transport cost W: one number, two (for the "
+     "first half of the modules and the rest) or one for each module; 0: none; auto: from ratio; "
+     "not set: auto, where no multiplier is"},
+    {"training.tau_factor", RG_VALUE_NUMBER, "1", 1e-6, 1e6, NULL, NULL,
+     "what tau is multiplied by over a module's own steps, geometrically; 1: it stays"},
     {"training.ratio", RG_VALUE_NUMBER, "0.1", 1e-6, 1e3, NULL, NULL,
      "tau auto: the penalty's size beside the loss"},
+    {"training.multiplier.start", RG_VALUE_NUMBER, "off", 1e-12, 1e12, "off", NULL,
+     "modulewise, in place of tau: a module minimises lambda L + W, L being its loss; lambda at "
+     "first"},
+    {"training.multiplier.rate", RG_VALUE_NUMBER, "1", 0, 1e12, NULL, NULL,
+     "what lambda grows by, times the mean loss of the steps since it last did"},
+    {"training.multiplier.every", RG_VALUE_WHOLE, "5", 1, MANY, NULL, "steps",
+     "after how many of a module's own steps it does"},
     {"training.transport", RG_VALUE_CHOICE, "mean", 0, 0, "mean sum", NULL,
      "modulewise: whether W sums the mean or the sum of squares of what a layer adds"},
     {"training.head", RG_VALUE_CHOICE, "conv", 0, 0, "conv pool mlp", NULL,
@@ -292,8 +303,12 @@ void rg_recipe_training(const rung_recipe *recipe, rung_training *out) {
   t.modulewise = is_modulewise(recipe);
   t.procedure = rung_recipe_get(recipe, "training.procedure");
   t.laps = rg_recipe_whole(recipe, "training.laps");
-  t.tau = rg_recipe_is(recipe, "training.tau", "auto") ? RUNG_TAU_AUTO
-                                                       : rg_recipe_real(recipe, "training.tau");
+  t.tau = RUNG_TAU_AUTO;
+  t.taus = rg_recipe_reals(recipe, "training.tau", RUNG_MOST_EXITS + 1, t.tau_of);
+  t.tau_factor = rg_recipe_real(recipe, "training.tau_factor");
+  t.multiplier = rg_recipe_real(recipe, "training.multiplier.start");
+  t.multiplier_rate = rg_recipe_real(recipe, "training.multiplier.rate");
+  t.multiplier_every = rg_recipe_whole(recipe, "training.multiplier.every");
   t.ratio = rg_recipe_real(recipe, "training.ratio");
   t.transport_sum = rg_recipe_is(recipe, "training.transport", "sum");
   *out = t;
@@ -471,6 +486,28 @@ static rung_status check_training(const rung_recipe *recipe, rung_context *ctx) 
   return RUNG_OK;
 }
 
+/* One of tau and multiplier is in charge; a list of tau has as many numbers as it can mean. */
+static rung_status check_penalty(const rung_recipe *recipe, rung_context *ctx) {
+  double tau[RUNG_MOST_EXITS + 2];
+  char modules[60] = "";
+  int given = rg_recipe_reals(recipe, "training.tau", RUNG_MOST_EXITS + 2, tau);
+  int64_t count = rg_recipe_whole(recipe, "training.modules"); /* auto: 0 */
+  if (rg_recipe_real(recipe, "training.multiplier.start") > 0 &&
+      rung_recipe_get(recipe, "training.tau"))
+    return rg_recipe_fail(recipe, ctx, "training.multiplier.start",
+                          "both training.multiplier and training.tau are set; one of them is in "
+                          "charge of the penalty");
+  if (count > 2)
+    snprintf(modules, sizeof modules, ", or %lld, one for each module", (long long)count);
+  if (given > 2 && given != count)
+    return rg_recipe_fail(recipe, ctx, "training.tau",
+                          "training.tau: expected one number or two%s; found %d", modules, given);
+  if (given == 0 && fabs(rg_recipe_real(recipe, "training.tau_factor") - 1) > 0)
+    return rg_recipe_fail(recipe, ctx, "training.tau_factor",
+                          "training.tau_factor changes a training.tau that is given in numbers");
+  return RUNG_OK;
+}
+
 /* What looks at the network as a whole does not go with modules. */
 static rung_status check_modules(const rung_recipe *recipe, rung_context *ctx) {
   static const char *const whole[] = {"lbfgs", "gauss-newton"};
@@ -493,7 +530,7 @@ static rung_status check_modules(const rung_recipe *recipe, rung_context *ctx) {
       rg_recipe_whole(recipe, "training.patience") > 0)
     return rg_recipe_fail(recipe, ctx, "training.patience",
                           "modules that are trained in turn have their epochs: no patience");
-  return RUNG_OK;
+  return check_penalty(recipe, ctx);
 }
 
 static rung_status check(const rung_recipe *recipe, rung_context *ctx) {

@@ -61,12 +61,18 @@ static bool is_choice(const char *choices, const char *value) {
   return false;
 }
 
+bool rg_recipe_is_numbers(rg_value_kind kind) {
+  return kind == RG_VALUE_WHOLES || kind == RG_VALUE_NUMBERS;
+}
+
 static const char *kind_text(rg_value_kind kind) {
   switch (kind) {
   case RG_VALUE_WHOLE:
     return "a whole number";
   case RG_VALUE_WHOLES:
     return "whole numbers";
+  case RG_VALUE_NUMBERS:
+    return "numbers";
   case RG_VALUE_TIME:
     return "seconds, or a time such as 90s, 5min or 2h,";
   case RG_VALUE_SIZE:
@@ -98,28 +104,41 @@ static rung_status fail_number(rung_context *ctx, const char *place, const rg_re
                  key->choices ? ", or one of: " : "", key->choices ? key->choices : "", value);
 }
 
+/* The item of a list up to `last`, without the blanks around it; false where it is too long. */
+static bool take_item(const char *at, const char *last, char *item, size_t size) {
+  while (at < last && *at == ' ') at++;
+  while (last > at && last[-1] == ' ') last--;
+  if ((size_t)(last - at) >= size) return false;
+  memcpy(item, at, (size_t)(last - at));
+  item[last - at] = 0;
+  return true;
+}
+
 /* "[16, 32,64]" is kept as "16,32,64". */
-static rung_status take_wholes(rung_context *ctx, const char *place, const rg_recipe_key *key,
-                               const char *value, char **out) {
+static rung_status take_numbers(rung_context *ctx, const char *place, const rg_recipe_key *key,
+                                const char *value, char **out) {
   size_t length = strlen(value);
   bool brackets = length >= 2 && value[0] == '[' && value[length - 1] == ']';
+  bool wholes = key->kind == RG_VALUE_WHOLES;
   const char *at = value + brackets, *end = value + length - brackets;
   rg_text list;
   rg_text_init(&list, ctx);
   for (bool more = true; more;) {
-    char item[24] = "";
+    char item[32];
     double number = 0;
-    const char *comma = memchr(at, ',', (size_t)(end - at)), *last = comma ? comma : end;
+    const char *comma = memchr(at, ',', (size_t)(end - at));
     more = comma != NULL;
-    while (at < last && *at == ' ') at++;
-    while (last > at && last[-1] == ' ') last--;
-    snprintf(item, sizeof item, "%.*s", (int)(last - at), at);
-    if (!rg_recipe_number(RG_VALUE_WHOLE, item, &number) || number < key->low ||
-        number > key->high) {
+    if (!take_item(at, comma ? comma : end, item, sizeof item) ||
+        !rg_recipe_number(wholes ? RG_VALUE_WHOLE : RG_VALUE_NUMBER, item, &number) ||
+        number < key->low || number > key->high) {
       rg_text_free(&list);
       return fail_number(ctx, place, key, value);
     }
-    rg_text_printf(&list, "%s%.0f", list.length ? "," : "", number);
+    if (list.length) rg_text_add(&list, ",");
+    if (wholes)
+      rg_text_printf(&list, "%.0f", number);
+    else
+      rg_text_add(&list, item);
     if (comma) at = comma + 1;
   }
   if (rg_text_status(&list) != RUNG_OK) {
@@ -150,7 +169,9 @@ rung_status rg_recipe_value(rung_context *ctx, const char *place, const rg_recip
   case RG_VALUE_CHOICE:
     return take_choice(ctx, place, key, value, out);
   case RG_VALUE_WHOLES:
-    return take_wholes(ctx, place, key, value, out);
+  case RG_VALUE_NUMBERS:
+    if (is_choice(key->choices, value)) return keep(ctx, value, out);
+    return take_numbers(ctx, place, key, value, out);
   case RG_VALUE_FLAG:
     if (flag_of(value)) return keep(ctx, flag_of(value), out);
     return rg_fail(ctx, RUNG_E_ARGUMENT, "%s%s: expected yes or no, found \"%.60s\"", place,
@@ -177,8 +198,8 @@ void rg_recipe_key_text(rg_text *out, const rg_recipe_key *key) {
       [RG_VALUE_TEXT] = "text",     [RG_VALUE_LIST] = "names",
       [RG_VALUE_CHOICE] = "one of", [RG_VALUE_FLAG] = "yes or no",
       [RG_VALUE_WHOLE] = "whole",   [RG_VALUE_WHOLES] = "whole, or a list",
-      [RG_VALUE_NUMBER] = "number", [RG_VALUE_TIME] = "seconds",
-      [RG_VALUE_SIZE] = "bytes",
+      [RG_VALUE_NUMBER] = "number", [RG_VALUE_NUMBERS] = "number, or a list",
+      [RG_VALUE_TIME] = "seconds",  [RG_VALUE_SIZE] = "bytes",
   };
   rg_text_add(out, names[key->kind]);
   if (key->high > key->low) rg_text_printf(out, " from %.10g to %.10g", key->low, key->high);

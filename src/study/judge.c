@@ -15,10 +15,28 @@ static rung_status open_held(rg_judgement *j, const rung_recipe *recipe) {
   return RUNG_OK;
 }
 
+/* What the answers at exit `exit` (0: the end) come to. */
+static rung_status evaluate(rg_judgement *j, int exit, int worst, rung_network_evaluation **out) {
+  rung_evaluate_options how = rung_evaluate_options_default();
+  how.batch = BATCH;
+  how.worst = worst;
+  how.exit = exit;
+  return rung_network_evaluate(j->ctx, j->network, j->set, j->test ? NULL : &j->part, &how, out);
+}
+
+static rung_status judge_exits(rg_judgement *j) {
+  for (int exit = 1; exit <= rung_network_exits(j->network); exit++) {
+    rung_network_evaluation *e;
+    RG_TRY(evaluate(j, exit, 0, &e));
+    j->exit[j->exits++] = (rg_exit_score){e->loss, e->accuracy};
+    rung_network_evaluation_destroy(j->ctx, e);
+  }
+  return RUNG_OK;
+}
+
 static rung_status judge(rg_judgement *j, const rung_recipe *recipe, const char *model_path,
                          int worst) {
   rung_dataset_options data = rung_dataset_options_default();
-  rung_evaluate_options how = rung_evaluate_options_default();
   const char *test = rung_recipe_get(recipe, "data.test");
   size_t memory = (size_t)rg_recipe_real(recipe, "training.memory");
   j->test = test != NULL;
@@ -31,10 +49,8 @@ static rung_status judge(rg_judgement *j, const rung_recipe *recipe, const char 
   RG_TRY(rung_dataset_open(j->ctx, test ? test : rung_recipe_get(recipe, "data.train"), &data,
                            &j->set));
   if (!test) RG_TRY(open_held(j, recipe));
-  how.batch = BATCH;
-  how.worst = worst;
-  return rung_network_evaluate(j->ctx, j->network, j->set, test ? NULL : &j->part, &how,
-                               &j->evaluation);
+  RG_TRY(judge_exits(j));
+  return evaluate(j, 0, worst, &j->evaluation);
 }
 
 rung_status rg_judge(rung_context *ctx, const char *recipe_path, const char *model_path, int worst,

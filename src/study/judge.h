@@ -6,13 +6,19 @@
 #include "rung/evaluate.h"
 #include "rung/run.h"
 
+typedef struct rg_exit_score {
+  double loss, accuracy; /* NaN where there are no classes */
+} rg_exit_score;
+
 typedef struct rg_judgement {
   rung_context *ctx;
   bool test; /* on the test samples; else on the held-out ones */
   rung_network *network;
   rung_dataset *set;
-  rung_part part; /* of the set, where it is the training set */
-  rung_network_evaluation *evaluation;
+  rung_part part;                      /* of the set, where it is the training set */
+  rung_network_evaluation *evaluation; /* of the network's end; NULL: not judged */
+  rg_exit_score exit[RUNG_MOST_EXITS]; /* of each exit before it */
+  int exits;
 } rg_judgement;
 
 /* Opens what the recipe names as the training did. Where recipe, model or data are gone, or there

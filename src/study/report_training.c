@@ -7,6 +7,7 @@
 
 #include "rung/run.h"
 #include "study/answer_page.h"
+#include "study/module_page.h"
 #include "study/page.h"
 #include "study/report.h"
 
@@ -255,6 +256,8 @@ static void add_layers(rg_report *r) {
 static void add_data(rg_report *r) {
   add_curves(r);
   add_layers(r);
+  rg_text_add(&r->page, ",\n\"modules\":");
+  rg_modules_data(r);
   rg_text_add(&r->page, ",\n\"calibration\":");
   rg_answers_calibration(r);
   rg_text_add(&r->page, "}");
@@ -270,6 +273,7 @@ static const rg_report_part parts[] = {
     {"summary", add_summary},
     {"restored", add_restored},
     {"epochs", add_epochs},
+    {"modules", rg_modules_section},
     {"judged", rg_answers_judged},
     {"answers", rg_answers_section},
     {"plan", add_plan},

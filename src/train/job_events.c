@@ -111,6 +111,8 @@ static void add_modules(rg_text *out, const rg_modular *modular) {
     add_real(out, "transport", seen.transport);
     add_real(out, "weight", seen.weight);
     add_real(out, "ratio", seen.weight * seen.transport / seen.loss);
+    double multiplier = rg_modular_multiplier(modular, k);
+    if (multiplier > 0) add_real(out, "multiplier", multiplier);
     rg_text_add(out, "}");
   }
   rg_text_add(out, "]");

@@ -5,14 +5,7 @@
 #include <string.h>
 
 #include "nn/module.h"
-#include "num/f64.h"
 #include "optim/schedule.h"
-
-/* How fast a weight that is set from the ratio follows it: a step moves its logarithm by this share
- * of what is missing. */
-#define FOLLOW 0.05
-/* The weight stays within this factor of where it began. */
-#define RANGE 1e3
 
 typedef struct member {
   rung_network *part; /* its numbers are the whole's while a step is on */
@@ -23,23 +16,16 @@ typedef struct member {
   double *partial;    /* of norms */
 } member;
 
-/* What is kept of a module from step to step: saved with the run. */
-typedef struct penalty {
-  double weight, begun; /* w, and where it began; begun 0: not yet */
-  rg_module_seen seen;
-} penalty;
-#define PENALTY_NUMBERS (sizeof(penalty) / sizeof(double))
-
 #define NAME_LENGTH 32
 
 struct rg_modular {
   rung_context *ctx;
   rung_trainer *trainer;
   int modules;
-  member *list;     /* [modules] */
-  penalty *penalty; /* [modules] */
-  char *arena;      /* of all passes, which run one after the other */
-  char *handed[2];  /* what the last module and the one before it handed on */
+  member *list;        /* [modules] */
+  rg_penalty *penalty; /* [modules] */
+  char *arena;         /* of all passes, which run one after the other */
+  char *handed[2];     /* what the last module and the one before it handed on */
   char (*name)[RG_MOST_DESCENT_STATES][NAME_LENGTH]; /* [modules]: of their optimisers' arrays */
 };
 
@@ -90,7 +76,7 @@ static rung_status make_part(rg_modular *m, int module) {
   member *own = &m->list[module];
   const rg_descent *descent = rg_descent_find(t->training.optimiser);
   RG_TRY(rg_network_module(t->network, m->ctx, module + 1, &own->part));
-  if (t->training.tau != 0)
+  if (rg_penalty_any(&t->training, module + 1, m->modules))
     own->part->transport = t->training.transport_sum ? RG_TRANSPORT_SUM : RG_TRANSPORT_MEAN;
   own->partial = rg_alloc(m->ctx, (size_t)rg_norm_partials(own->part->parameters), sizeof(double));
   if (!own->partial) return RUNG_E_MEMORY;
@@ -217,7 +203,10 @@ static rung_status make(rg_modular *m, size_t memory, size_t *least) {
   m->penalty = rg_calloc(m->ctx, (size_t)m->modules, sizeof *m->penalty);
   m->name = rg_calloc(m->ctx, (size_t)m->modules, sizeof *m->name);
   if (!m->list || !m->penalty || !m->name) return RUNG_E_MEMORY;
-  for (int k = 0; k < m->modules; k++) RG_TRY(make_part(m, k));
+  for (int k = 0; k < m->modules; k++) {
+    rg_penalty_begin(&m->penalty[k], &m->trainer->training);
+    RG_TRY(make_part(m, k));
+  }
   RG_TRY(share_bodies(m));
   RG_TRY(make_handed(m));
   size_t used = rung_memory_now(m->ctx) - before;
@@ -239,12 +228,10 @@ static rung_status check(rung_context *ctx, const rung_training *t) {
                    t->procedure);
   if (t->smoothness > 0)
     return rg_fail(ctx, RUNG_E_UNSUPPORTED, "smoothness in time spans modules: not module-wise");
-  if (!(t->ratio > 0) || !(t->tau >= 0 || t->tau == RUNG_TAU_AUTO) || t->laps < 1)
-    return rg_fail(ctx, RUNG_E_ARGUMENT,
-                   "tau, ratio, laps: expected at least 0 (or RUNG_TAU_AUTO), more than 0 and at "
-                   "least 1, found %g, %g and %lld",
-                   t->tau, t->ratio, (long long)t->laps);
-  return RUNG_OK;
+  if (t->laps < 1)
+    return rg_fail(ctx, RUNG_E_ARGUMENT, "laps: expected at least 1, found %lld",
+                   (long long)t->laps);
+  return rg_penalty_check(ctx, t);
 }
 
 rung_status rg_modular_create(rung_trainer *t, size_t memory, size_t *least, rg_modular **out) {
@@ -283,40 +270,19 @@ void rg_modular_destroy(rg_modular *m) {
 
 /* ---- a step ---- */
 
-/* w of the coming step: 1 / (2 tau); or, where it is set from the ratio, what it has come to, which
- * is 0 in the module's first step: then nothing is known yet. */
-static double weight_of(const rg_modular *m, int module) {
-  double tau = m->trainer->training.tau;
-  if (tau == 0) return 0;
-  return tau == RUNG_TAU_AUTO ? m->penalty[module].weight : 1 / (2 * tau);
-}
-
-/* Moves the weight to where w W is the ratio's part of the loss. Both vary from batch to batch, so
- * it goes there slowly, and not far from where it began: W can be made as small as one likes. */
-static void follow_ratio(rg_modular *m, int module) {
-  penalty *p = &m->penalty[module];
-  const rg_pass_result *seen = &m->list[module].seen;
-  double wanted = m->trainer->training.ratio * seen->loss / seen->transport;
-  if (m->trainer->training.tau != RUNG_TAU_AUTO || !(wanted > 0 && wanted < 1e30)) return;
-  if (p->begun == 0) {
-    p->begun = p->weight = wanted;
-    return;
-  }
-  double moved = p->weight * rg_exp_f64(FOLLOW * rg_log_f64(wanted / p->weight));
-  p->weight = fmin(fmax(moved, p->begun / RANGE), p->begun * RANGE);
-}
-
 static double told(double value) {
   return isnan(value) ? fabs(value) : value; /* the sign of a NaN means nothing */
 }
 
-/* Loss and gradient of a module at its numbers and what the one before handed on. */
-static rung_status evaluate(rg_modular *m, int module, const rg_pass_batch *batch, double *norm) {
+/* Loss and gradient of a module at its numbers and what the one before handed on; *norm that of the
+ * gradient times `factor`. */
+static rung_status evaluate(rg_modular *m, int module, const rg_pass_batch *batch, double factor,
+                            double *norm) {
   member *own = &m->list[module];
   rg_pass_place(own->pass, m->arena);
   RG_TRY(rg_pass_run(own->pass, batch, &own->seen));
-  *norm =
-      rg_norm(m->ctx, own->part->dtype, own->part->parameters, own->seen.gradient, own->partial);
+  *norm = factor * rg_norm(m->ctx, own->part->dtype, own->part->parameters, own->seen.gradient,
+                           own->partial);
   m->penalty[module].seen = (rg_module_seen){own->seen.loss, own->seen.transport, batch->transport};
   if (isfinite(own->seen.loss) && isfinite(*norm)) return RUNG_OK;
   return rg_fail(m->ctx, RUNG_E_NUMERIC,
@@ -334,14 +300,16 @@ static rung_status step_module(rg_modular *m, int module, const rg_turn *turn,
   rg_pass_batch batch = *given;
   batch.x = x;
   batch.tapped = handed;
-  batch.transport = weight_of(m, module);
-  RG_TRY(evaluate(m, module, &batch, &norm));
-  double scale = clip > 0 && norm > clip ? clip / norm : 1;
+  rg_penalty_place place = {module + 1, m->modules, turn->step, turn->steps};
+  rg_weighing w = rg_penalty_weigh(&m->penalty[module], &t->training, place);
+  batch.transport = w.weight;
+  RG_TRY(evaluate(m, module, &batch, w.factor, &norm));
+  double scale = w.factor * (clip > 0 && norm > clip ? clip / norm : 1);
   double rate = t->lowered *
                 rg_schedule_rate(&t->training, t->rate, turn->step, turn->steps, t->steps_of_epoch);
   own->stepper->steps = turn->step;
   RG_TRY(rg_stepper_step(own->stepper, rate, scale, own->part->theta, own->seen.gradient));
-  follow_ratio(m, module);
+  rg_penalty_follow(&m->penalty[module], &t->training, place);
   t->gradient_norm = norm;
   t->seen = own->seen;
   return RUNG_OK;
@@ -396,7 +364,7 @@ int rg_modular_arrays(rg_modular *m, rg_trainer_array *out) {
       out[count++] = (rg_trainer_array){m->name[k][i], m->list[k].stepper->state[i],
                                         m->list[k].part->parameters, false};
   out[count++] =
-      (rg_trainer_array){"penalty", m->penalty, m->modules * (int64_t)PENALTY_NUMBERS, true};
+      (rg_trainer_array){"penalty", m->penalty, m->modules * (int64_t)RG_PENALTY_NUMBERS, true};
   return count;
 }
 
@@ -408,6 +376,10 @@ int rg_modular_modules(const rg_modular *m) {
 
 rg_module_seen rg_modular_seen(const rg_modular *m, int module) {
   return m->penalty[module - 1].seen;
+}
+
+double rg_modular_multiplier(const rg_modular *m, int module) {
+  return m->trainer->training.multiplier > 0 ? m->penalty[module - 1].now : 0;
 }
 
 const rg_pass *rg_modular_pass(const rg_modular *m, int module) {

@@ -5,10 +5,11 @@
  *   mean loss(F_k(T_k(x)), y) + w_k W_k,      w_k = 1 / (2 tau_k),
  *
  * where W_k is the transport cost: the sum over its layers of the mean (or sum) of r^2, r being
- * what a layer adds to its state. docs/modulewise.md */
+ * what a layer adds to its state; penalty.h sets w_k. docs/modulewise.md */
 #ifndef RG_MODULAR_H
 #define RG_MODULAR_H
 
+#include "train/penalty.h"
 #include "train/trainer.h"
 
 typedef struct rg_modular rg_modular;
@@ -42,12 +43,11 @@ int rg_modular_exit(const rg_modular *modular);
 /* Arrays of its state, as rg_trainer_arrays(). */
 int rg_modular_arrays(rg_modular *modular, rg_trainer_array *out);
 
-/* What the modules' last steps came to, for the log: task loss, transport cost W, weight w. */
-typedef struct rg_module_seen {
-  double loss, transport, weight;
-} rg_module_seen;
 int rg_modular_modules(const rg_modular *modular);
-rg_module_seen rg_modular_seen(const rg_modular *modular, int module); /* from 1 */
+/* What the last step of module `module` (from 1) came to, for the log. */
+rg_module_seen rg_modular_seen(const rg_modular *modular, int module);
+/* Its multiplier lambda as it stands after that; 0 where tau is in charge. */
+double rg_modular_multiplier(const rg_modular *modular, int module);
 
 /* The learning rate of the next step. */
 double rg_modular_rate(const rg_modular *modular);

@@ -18,6 +18,9 @@ rung_training rung_training_default(void) {
                          .procedure = "parallel",
                          .laps = 5,
                          .tau = RUNG_TAU_AUTO,
+                         .tau_factor = 1,
+                         .multiplier_rate = 1,
+                         .multiplier_every = 5,
                          .ratio = 0.1,
                          .seed = 1};
 }

@@ -253,6 +253,102 @@ static void keys_must_go_together(void **state) {
   }
 }
 
+/* A number, two, one for each module, or a word; numbers as they were written. */
+static void penalties_are_read(void **state) {
+  rung_context *ctx = *state;
+  static const struct {
+    const char *text, *kept;
+    int taus;
+    double first, last;
+  } cases[] = {
+      {"training: {tau: 0.25}", "0.25", 1, 0.25, 0.25},
+      {"training: {tau: [.5, 5e5]}", ".5,5e5", 2, 0.5, 5e5},
+      {"training: {tau: '[0.5, 1 ,2.5]'}", "0.5,1,2.5", 3, 0.5, 2.5},
+      {"training: {tau: auto}", "auto", 0, 0, 0},
+      {"training: {tau: }", NULL, 0, 0, 0},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    rung_recipe *r;
+    rung_training t;
+    assert_ok(ctx, load(ctx, cases[i].text, &r));
+    const char *kept = rung_recipe_get(r, "training.tau");
+    assert_int_equal(kept == NULL, cases[i].kept == NULL);
+    if (kept) assert_string_equal(kept, cases[i].kept);
+    rg_recipe_training(r, &t);
+    assert_int_equal(t.taus, cases[i].taus);
+    assert_true(t.tau == RUNG_TAU_AUTO && t.tau_factor == 1 && t.multiplier == 0);
+    if (t.taus) assert_true(t.tau_of[0] == cases[i].first && t.tau_of[t.taus - 1] == cases[i].last);
+    rung_recipe_destroy(r);
+  }
+  rung_recipe *r;
+  rung_training t;
+  rg_text json;
+  assert_ok(ctx, load(ctx,
+                      "training: {tau: [.5, 1], tau_factor: 4,\n"
+                      " multiplier: {start: 2, rate: 0, every: 9}}",
+                      &r));
+  rg_recipe_training(r, &t);
+  assert_true(t.multiplier == 2 && t.multiplier_rate == 0 && t.multiplier_every == 9);
+  assert_true(t.tau_factor == 4);
+  rg_text_init(&json, ctx);
+  rg_recipe_json(r, &json);
+  assert_non_null(strstr(json.data, "\"training.tau\":[0.5,1],"));
+  assert_non_null(strstr(json.data, "\"training.multiplier.start\":2,"));
+  rg_text_free(&json);
+  rung_recipe_destroy(r);
+}
+
+static void penalties_must_make_sense(void **state) {
+  rung_context *ctx = *state;
+  static const char *cases[][2] = {
+      {"tau: 1,\n multiplier: {start: 1}",
+       "r.yaml:3: both training.multiplier and training.tau are set; one of them is in charge of "
+       "the penalty"},
+      {"multiplier: {start: 1}, tau: auto", "r.yaml:2: both training.multiplier and"},
+      {"tau: [1, 2, 3]",
+       "r.yaml:2: training.tau: expected one number or two, or 4, one for each module; found 3"},
+      {"modules: 2, tau: [1, 2, 3]", "r.yaml:2: training.tau: expected one number or two; found 3"},
+      {"modules: auto, tau: [1, 2, 3]", "expected one number or two; found 3"},
+      {"tau_factor: 2",
+       "r.yaml:2: training.tau_factor changes a training.tau that is given in numbers"},
+      {"tau: auto,\n tau_factor: 2", "r.yaml:3: training.tau_factor changes"},
+      {"tau: [1, 2, 3, 4], tau_factor: 2", NULL},
+      {"modules: auto, tau: [1, 2]", NULL},
+      {"multiplier: {start: 1}", NULL},
+      {"multiplier: {start: off}, tau: 1", NULL},
+  };
+  static const char *wrong[][2] = {
+      {"tau: [1, -2]",
+       "r.yaml:2: training.tau: expected numbers from 0 to 1000000000000, or one of: auto, found "
+       "\"1,-2\""},
+      {"tau: [1, auto]", "found \"1,auto\""},
+      {"tau: [1, 0.00000000000000000000000000000000001]", "expected numbers"}, /* too long */
+      {"tau: 1 2", "found \"1 2\""},
+      {"tau: {a: 1}", "expected one value, found a mapping"},
+      {"multiplier: {start: 0}", "training.multiplier.start: expected a number from "},
+      {"multiplier: {every: 0}", "training.multiplier.every: expected a whole number from 1"},
+      {"multiplier: off", "expected a mapping with keys such as training.multiplier.start"},
+  };
+  char text[400];
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    rung_recipe *r;
+    snprintf(text, sizeof text, "data: {train: t.csv}\ntraining: {scheme: modulewise, %s}\n",
+             cases[i][0]);
+    assert_ok(ctx, load(ctx, text, &r));
+    if (cases[i][1])
+      assert_error(ctx, rg_recipe_check(r, ctx), RUNG_E_ARGUMENT, cases[i][1]);
+    else
+      assert_ok(ctx, rg_recipe_check(r, ctx));
+    rung_recipe_destroy(r);
+  }
+  for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+    rung_recipe *r;
+    snprintf(text, sizeof text, "data: {train: t.csv}\ntraining: {%s}\n", wrong[i][0]);
+    rung_status status = load(ctx, text, &r);
+    assert_error(ctx, status, i == 4 || i == 7 ? RUNG_E_FORMAT : RUNG_E_ARGUMENT, wrong[i][1]);
+  }
+}
+
 static void data_keys_must_go_together(void **state) {
   rung_context *ctx = *state;
   static const char *cases[][2] = {
@@ -280,8 +376,8 @@ static void data_keys_must_go_together(void **state) {
 
 static void printed_recipes_read_back(void **state) {
   rung_context *ctx = *state;
-  const char *texts[] = {"", conv};
-  for (int i = 0; i < 2; i++) {
+  const char *texts[] = {"", conv, "training: {tau: [.5, 1e-3], multiplier: {every: 7}}"};
+  for (int i = 0; i < 3; i++) {
     rung_recipe *r, *back;
     char *text, *again;
     assert_ok(ctx, load(ctx, texts[i], &r));
@@ -422,6 +518,8 @@ int main(void) {
       TEST(wrong_recipes_are_explained_with_their_line),
       TEST(set_explains_what_is_wrong),
       TEST(keys_must_go_together),
+      TEST(penalties_are_read),
+      TEST(penalties_must_make_sense),
       TEST(data_keys_must_go_together),
       TEST(printed_recipes_read_back),
       TEST(the_tables_are_sound),

@@ -27,11 +27,25 @@ static const char log_text[] =
     "{\"event\":\"result\",\"stop\":\"done\",\"epochs\":1,\"best_epoch\":1,\"train_loss\":0.5,"
     "\"parameters\":77,\"seconds\":2.5,\"peak_bytes\":1600000,\"time\":3}\n";
 
-static void make_folder(rung_context *ctx, char *folder) {
+static void make_folder_of(rung_context *ctx, char *folder, const char *log) {
   char path[80];
   assert_non_null(mkdtemp(folder));
   snprintf(path, sizeof path, "%s/log.jsonl", folder);
-  assert_ok(ctx, rg_write_file(ctx, path, log_text, strlen(log_text)));
+  assert_ok(ctx, rg_write_file(ctx, path, log, strlen(log)));
+}
+
+static void make_folder(rung_context *ctx, char *folder) {
+  make_folder_of(ctx, folder, log_text);
+}
+
+/* The report of that folder; rg_free(). */
+static char *page_of(rung_context *ctx, const char *folder) {
+  char path[80], *page;
+  size_t length;
+  assert_ok(ctx, rung_run_report(ctx, folder));
+  snprintf(path, sizeof path, "%s/report.html", folder);
+  assert_ok(ctx, rg_read_file(ctx, path, 10000000, &page, &length));
+  return page;
 }
 
 static void drop_folder(const char *folder) {
@@ -50,12 +64,9 @@ static void assert_has(const char *page, const char *text) {
 
 static void numbers_are_those_of_the_log(void **state) {
   rung_context *ctx = *state;
-  char folder[] = "/tmp/rung-test-XXXXXX", path[80], *page;
-  size_t length;
+  char folder[] = "/tmp/rung-test-XXXXXX";
   make_folder(ctx, folder);
-  assert_ok(ctx, rung_run_report(ctx, folder));
-  snprintf(path, sizeof path, "%s/report.html", folder);
-  assert_ok(ctx, rg_read_file(ctx, path, 10000000, &page, &length));
+  char *page = page_of(ctx, folder);
   assert_has(page, "<h1>hamiltonian dense on &lt;b&gt;.csv</h1>");
   assert_null(strstr(page, "<b>.csv"));
   assert_null(strstr(page, "{{title}}"));
@@ -72,6 +83,56 @@ static void numbers_are_those_of_the_log(void **state) {
   assert_has(page, "it stopped because all epochs were done.");
   assert_has(page, "The kept network could not be judged anew: ");
   assert_has(page, "img-src data:");
+  assert_has(page, "\"modules\":null");
+  assert_null(strstr(page, "h-modules"));
+  rg_free(ctx, page);
+  drop_folder(folder);
+}
+
+#define MODULES_LOG(first, second)                                                                 \
+  "{\"event\":\"start\",\"data.train\":\"a.csv\",\"seconds\":0,\"time\":1}\n"                      \
+  "{\"event\":\"epoch\",\"epoch\":1,\"train_loss\":0.5,\"modules\":[" first                        \
+  ",{\"loss\":null,\"transport\":null,\"weight\":null,\"ratio\":null}],\"seconds\":1,\"time\":2}"  \
+  "\n"                                                                                             \
+  "{\"event\":\"epoch\",\"epoch\":2,\"train_loss\":0.25,\"modules\":[" first "," second            \
+  "],\"seconds\":2,\"time\":3}\n"
+
+/* Curves of each module, what was not trained yet left out; the table has a row for each. */
+static void modules_have_their_part(void **state) {
+  rung_context *ctx = *state;
+  static const char log[] =
+      MODULES_LOG("{\"loss\":0.5,\"transport\":2,\"weight\":0.125,\"ratio\":0.5}",
+                  "{\"loss\":0.25,\"transport\":4,\"weight\":0.0625,\"ratio\":1}");
+  char folder[] = "/tmp/rung-test-XXXXXX";
+  make_folder_of(ctx, folder, log);
+  char *page = page_of(ctx, folder);
+  assert_has(page, "\"modules\":{\"loss\":[[0.5,null],[0.5,0.25]]");
+  assert_has(page, "\"transport\":[[2,null],[2,4]]");
+  assert_has(page, "\"ratio\":[[0.5,null],[0.5,1]]");
+  assert_has(page, "\"weight\":[[0.125,null],[0.125,0.0625]]");
+  assert_has(page, "<h2 id=\"h-modules\">Modules</h2>");
+  assert_has(page,
+             "<tr><th scope=\"row\">2</th><td><data value=\"0.25\">0.25</data></td>"
+             "<td><data value=\"4\">4</data></td><td><data value=\"0.0625\">0.0625</data></td>"
+             "<td><data value=\"1\">1</data></td><td>\xE2\x80\x93</td>");
+  assert_has(page, "id=\"module-weight\"");
+  assert_null(strstr(page, "id=\"module-multiplier\""));
+  rg_free(ctx, page);
+  drop_folder(folder);
+}
+
+static void multipliers_stand_in_place_of_weights(void **state) {
+  rung_context *ctx = *state;
+  static const char log[] =
+      MODULES_LOG("{\"loss\":1,\"transport\":2,\"weight\":0.5,\"ratio\":1,\"multiplier\":3}",
+                  "{\"loss\":1,\"transport\":2,\"weight\":0.25,\"ratio\":0.5,\"multiplier\":4.5}");
+  char folder[] = "/tmp/rung-test-XXXXXX";
+  make_folder_of(ctx, folder, log);
+  char *page = page_of(ctx, folder);
+  assert_has(page, "\"multiplier\":[[3,null],[3,4.5]]");
+  assert_has(page, "<th scope=\"col\">Multiplier</th>");
+  assert_has(page, "<td><data value=\"4.5\">4.5</data></td>");
+  assert_has(page, "id=\"module-multiplier\"");
   rg_free(ctx, page);
   drop_folder(folder);
 }
@@ -145,10 +206,9 @@ static void pictures_come_back(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(numbers_are_those_of_the_log),
-      TEST(every_allocation_may_fail),
-      TEST(base64_is_that_of_the_standard),
-      TEST(pictures_come_back),
+      TEST(numbers_are_those_of_the_log),          TEST(modules_have_their_part),
+      TEST(multipliers_stand_in_place_of_weights), TEST(every_allocation_may_fail),
+      TEST(base64_is_that_of_the_standard),        TEST(pictures_come_back),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

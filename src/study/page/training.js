@@ -48,6 +48,33 @@
     });
   }
 
+  /* ---- modules ---- */
+
+  /* A curve for each module, from blue for the first to orange for the last. */
+  function overModules(id, name, ylabel) {
+    var lists = data.modules[name], count = lists[lists.length - 1].length, labels = ['epoch'], colours = [];
+    for (var k = 0; k < count; k++) {
+      labels.push('module ' + (k + 1));
+      colours.push('hsl(' + Math.round(210 - 185 * k / Math.max(1, count - 1)) + ',75%,50%)');
+    }
+    var rows = numbers('epoch').map(function (epoch, i) { return [epoch].concat(lists[i]); });
+    var range = report.decades([].concat.apply([], lists));
+    draw(id, rows, ylabel + ' of ' + count + ' modules over ' + rows.length + ' epochs; at the end ' +
+      lists[lists.length - 1].map(show).join(', '), {
+        labels: labels, colors: colours, xlabel: 'epoch', ylabel: ylabel, logscale: range !== null, valueRange: range,
+        connectSeparatedPoints: true, drawPoints: rows.length < 60, pointSize: 3,
+        x: { ticker: report.wholeTicks, drawGrid: false, valueFormatter: function (e) { return 'epoch ' + e; } }
+      });
+  }
+
+  function drawModules() {
+    overModules('module-loss', 'loss', 'loss');
+    overModules('module-transport', 'transport', 'transport cost');
+    overModules('module-ratio', 'ratio', 'ratio');
+    if (document.getElementById('module-multiplier')) overModules('module-multiplier', 'multiplier', 'multiplier');
+    else overModules('module-weight', 'weight', 'weight');
+  }
+
   /* ---- over depth ---- */
 
   function overDepth(id, names, labels, ylabel, options) {
@@ -83,6 +110,7 @@
 
   function drawAll() {
     drawCurves();
+    if (data.modules) drawModules();
     drawCalibration();
     if (data.layers.length > 0) drawStability();
     drawCost();
