@@ -262,10 +262,12 @@ typedef struct seen {
   double sum;
 } seen;
 
-static rung_status see(void *user, const int64_t *sample, int64_t count, const double *answer) {
+static rung_status see(void *user, const int64_t *sample, int64_t count, const double *answer,
+                       const int *exit) {
   seen *s = user;
   for (int64_t i = 0; i < count; i++) {
     assert_int_equal(sample[i], s->next++);
+    assert_int_equal(exit[i], 1);
     for (int k = 0; k < CLASSES; k++) s->sum += answer[i * CLASSES + k];
   }
   return s->next > 40 ? RUNG_E_CANCELLED : RUNG_OK;
@@ -279,7 +281,7 @@ static void answers_come_in_order(void **state) {
   thing t = {0};
   assert_ok(ctx, make_thing(ctx, path, true, RUNG_F32, &t));
   seen s = {0};
-  assert_int_equal(rung_network_answer(ctx, t.network, t.set, 16, 0, see, &s), RUNG_E_CANCELLED);
+  assert_int_equal(rung_network_answer(ctx, t.network, t.set, 16, 0, 0, see, &s), RUNG_E_CANCELLED);
   assert_int_equal(s.next, 48);
   assert_near(s.sum, 48, 1e-12);
   drop_thing(&t);
