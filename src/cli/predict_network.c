@@ -5,7 +5,7 @@
 #include "data.h"
 #include "predict.h"
 
-#define BATCH 64
+#define BATCH 256
 
 typedef struct job {
   rung_context *ctx;

@@ -13,14 +13,18 @@
 /* Sizes fall by this factor down to 1: as little to compile as goes with few runs. */
 #define SIZE_FACTOR 4
 #define MOST_SIZES 8
+/* Samples that may wait at a cut: more than a program takes, so that the few that are left of many
+ * fill one too; fewer where their states would take more bytes than that. */
+#define MOST_WAITING 256
+#define WAITING_BYTES ((size_t)64 << 20)
 
 struct rg_early {
   const rung_network *network;
   rung_context *ctx;
   double confidence;
-  int64_t samples;
+  int64_t samples; /* that are taken in at once */
   int sizes;
-  int64_t size[MOST_SIZES]; /* falling, from `samples` to 1 */
+  int64_t size[MOST_SIZES]; /* of programs, falling to 1 */
   rg_inference *walk[MOST_SIZES];
   char *waiting[2]; /* states at a cut, [states][samples]; those before a module and behind it */
   int64_t *who;     /* [samples]: the sample of the batch that each of those is */
@@ -67,6 +71,15 @@ static size_t largest_cut(const rung_network *n, int64_t samples) {
   return most;
 }
 
+static int64_t at_most(int64_t a, int64_t b) {
+  return a < b ? a : b;
+}
+
+static int64_t most_waiting(const rung_network *n) {
+  int64_t fit = (int64_t)(WAITING_BYTES / (2 * largest_cut(n, 1)));
+  return fit < RG_INFERENCE_SAMPLES ? RG_INFERENCE_SAMPLES : at_most(fit, MOST_WAITING);
+}
+
 /* Behind 1 comes 0. */
 static int64_t next_size(int64_t size) {
   return size > 1 && size < SIZE_FACTOR ? 1 : size / SIZE_FACTOR;
@@ -75,14 +88,15 @@ static int64_t next_size(int64_t size) {
 static rung_status make(rg_early *e) {
   const rung_network *n = e->network;
   const size_t cut = largest_cut(n, e->samples), outputs = (size_t)n->outputs;
-  for (int64_t size = e->samples; size >= 1; size = next_size(size)) {
+  for (int64_t size = at_most(e->samples, RG_INFERENCE_SAMPLES); size >= 1;
+       size = next_size(size)) {
     RG_TRY(rg_inference_create_to(n, e->ctx, size, RG_EVERY_EXIT, &e->walk[e->sizes]));
     e->size[e->sizes++] = size;
   }
   RG_TRY(rg_inference_share(e->sizes, e->walk));
   for (int i = 0; i < 2; i++) e->waiting[i] = rg_alloc(e->ctx, cut, 1);
   e->who = rg_alloc(e->ctx, (size_t)e->samples, sizeof *e->who);
-  e->scores = rg_alloc(e->ctx, (size_t)e->samples * outputs, rung_dtype_size(n->dtype));
+  e->scores = rg_alloc(e->ctx, (size_t)e->size[0] * outputs, rung_dtype_size(n->dtype));
   e->row = rg_alloc(e->ctx, outputs, sizeof *e->row);
   e->ran = rg_calloc(e->ctx, (size_t)n->exits.count + 1, sizeof *e->ran);
   bool all = e->waiting[0] && e->waiting[1] && e->who && e->scores && e->row && e->ran;
@@ -97,7 +111,7 @@ rung_status rg_early_create(const rung_network *n, rung_context *ctx, double con
   rg_early *e = rg_calloc(ctx, 1, sizeof *e);
   if (!e) return RUNG_E_MEMORY;
   *e = (rg_early){.network = n, .ctx = ctx, .confidence = confidence};
-  e->samples = samples < RG_INFERENCE_SAMPLES ? samples : RG_INFERENCE_SAMPLES;
+  e->samples = at_most(samples, most_waiting(n));
   rung_status status = make(e);
   if (status == RUNG_OK)
     *out = e;
@@ -152,7 +166,7 @@ typedef struct batch {
   int64_t left;
 } batch;
 
-/* The largest size that so many samples fill. */
+/* The largest program that so many samples fill. */
 static int size_for(const rg_early *e, int64_t samples) {
   int i = 0;
   while (e->size[i] > samples) i++;
@@ -207,7 +221,7 @@ rung_status rg_early_run(rg_early *e, int64_t count, const void *x, void *y, int
     batch b = {.x = (char *)x + (size_t)done * in,
                .y = (char *)y + (size_t)done * out,
                .exit = exit + done,
-               .left = count - done < e->samples ? count - done : e->samples};
+               .left = at_most(count - done, e->samples)};
     for (int64_t i = 0; i < b.left; i++) e->who[i] = i;
     for (int module = 1; b.left > 0; module++) RG_TRY(run_module(e, &b, module));
   }
