@@ -28,7 +28,7 @@ struct rg_early {
   rg_inference *walk[MOST_SIZES];
   char *waiting[2]; /* states at a cut, [states][samples]; those before a module and behind it */
   int64_t *who;     /* [samples]: the sample of the batch that each of those is */
-  char *scores;     /* [samples][outputs] */
+  char *scores;     /* of a run, [size[0]][outputs] */
   double *row;      /* [outputs] */
   int64_t *ran;     /* [exits + 1] */
 };

@@ -143,11 +143,13 @@ static void finish_values(evaluation_parts *e) {
   }
 }
 
-static void finish_exits(evaluation_parts *e, const rung_network *network) {
+static rung_status finish_exits(evaluation_parts *e, const rg_answers *a) {
   double sum = 0;
   for (int i = 0; i < e->told.exits; i++)
-    if (e->answered[i]) sum += (double)e->answered[i] * rung_network_early_cost(network, i + 1);
+    if (e->answered[i]) sum += (double)e->answered[i] * rung_network_early_cost(a->network, i + 1);
   e->told.multiply_adds = e->told.exits ? sum / (double)e->told.samples : NAN;
+  if (!isnan(sum)) return RUNG_OK;
+  return rg_fail(a->ctx, RUNG_E_MEMORY, "out of memory while multiply-adds were counted");
 }
 
 static rung_status run(evaluation_parts *e, rg_answers *a, const rung_dataset *set) {
@@ -163,7 +165,7 @@ static rung_status run(evaluation_parts *e, rg_answers *a, const rung_dataset *s
     finish_classes(e);
   else
     finish_values(e);
-  finish_exits(e, a->network);
+  RG_TRY(finish_exits(e, a));
   e->told.answered = e->answered;
   e->told.confusion = e->confusion;
   e->told.bin = e->bin;
