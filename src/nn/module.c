@@ -124,10 +124,10 @@ static rung_status add_copy(rg_blocks *blocks, const rg_block *block, int64_t la
   return RUNG_OK;
 }
 
-/* The layers from cut to cut and the classifier that stands behind them, exit `exit`. */
-static rung_status list_blocks(const rung_network *n, rg_cut begin, int exit, rg_blocks *out) {
-  const rg_cut end = rg_module_end(n, exit);
-  if (begin.block > 0 || begin.layer > 0)
+/* The layers of modules `module` to `exit`, and exit `exit`. */
+static rung_status list_blocks(const rung_network *n, int module, int exit, rg_blocks *out) {
+  const rg_cut begin = rg_module_begin(n, module), end = rg_module_end(n, exit);
+  if (module > 1)
     RG_TRY(
         rg_add_resume(out, n->blocks.list[begin.block].states_in,
                       n->state_shape[begin.block][0].dim[n->state_shape[begin.block][0].rank - 1]));
@@ -157,16 +157,15 @@ static void copy_scales(const rung_network *whole, rung_network *part, int modul
   memcpy(part->scale, whole->scale, entries * sizeof *part->scale);
 }
 
-/* The layers from cut to cut with exit `exit` as a network; `module` takes its numbers. */
+/* Modules `module` to `exit`, with exit `exit` alone, as one network. */
 static rung_status part_of(const rung_network *whole, rung_context *ctx, int module, int exit,
                            rung_network **out) {
   *out = NULL;
   rg_blocks blocks = {.ctx = ctx};
   rung_network_settings settings = whole->settings;
   settings.exits = 0;
-  const rg_cut begin = rg_module_begin(whole, module);
-  rung_shape sample = module > 1 ? joined(whole, begin) : whole->sample;
-  rung_status status = list_blocks(whole, begin, exit, &blocks);
+  rung_shape sample = module > 1 ? joined(whole, rg_module_begin(whole, module)) : whole->sample;
+  rung_status status = list_blocks(whole, module, exit, &blocks);
   if (status == RUNG_OK)
     status = rg_network_from_blocks(ctx, &settings, &blocks, &sample, whole->outputs, whole->dtype,
                                     0, out);
