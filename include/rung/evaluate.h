@@ -15,12 +15,14 @@ extern "C" {
 
 /** Options of rung_network_evaluate(); rung_evaluate_options_default() fills them. */
 typedef struct rung_evaluate_options {
-  int64_t batch;              /**< Samples at once. Default 256. */
-  int top;                    /**< k of the top-k accuracy. Default 5. */
-  int bins;                   /**< Of confidence, for the calibration error. Default 15. */
-  int worst;                  /**< How many of the worst samples are told. Default 0. */
-  int exit;                   /**< The exit that answers (network.h); 0 (default): the network's
-                                   end. */
+  int64_t batch;     /**< Samples at once. Default 256. */
+  int top;           /**< k of the top-k accuracy. Default 5. */
+  int bins;          /**< Of confidence, for the calibration error. Default 15. */
+  int worst;         /**< How many of the worst samples are told. Default 0. */
+  int exit;          /**< The exit that answers (network.h); 0 (default): the network's
+                          end. */
+  double confidence; /**< More than 0: each sample is answered by the first exit that is so sure of
+                          it (rung_network_apply_early()), in place of `exit`. Default 0. */
   rung_corruption corruption; /**< How samples are spoiled first. Default RUNG_CLEAN. */
   double level;               /**< Of the corruption. */
   uint64_t seed;              /**< Of the corruption. Default 1. */
@@ -66,9 +68,13 @@ typedef struct rung_network_evaluation {
                                  |accuracy - confidence|. */
   const int64_t *confusion; /**< [classes][classes]: samples of class `row` taken for `column`. */
   int bins;                 /**< Ranges of confidence. */
-  const rung_confidence_bin *bin;        /**< [bins] */
-  int outputs;                           /**< Values to be met; 0 where there are classes. */
-  const rung_output_error *error;        /**< [outputs] */
+  const rung_confidence_bin *bin; /**< [bins] */
+  int outputs;                    /**< Values to be met; 0 where there are classes. */
+  const rung_output_error *error; /**< [outputs] */
+  int exits; /**< With a confidence: the exits, the network's end among them; else 0. */
+  const int64_t *answered;               /**< [exits]: samples that each of them answered. */
+  double multiply_adds;                  /**< With a confidence: those of a sample, their mean
+                                              (rung_network_early_cost()); else NaN. */
   int worst;                             /**< At most as many as asked for. */
   const rung_worst_sample *worst_sample; /**< [worst], the worst first. */
 } rung_network_evaluation;
@@ -91,18 +97,21 @@ RUNG_API void rung_network_evaluation_destroy(rung_context *ctx,
                                               rung_network_evaluation *evaluation);
 
 /** Answers to a batch: called for each in turn. Anything but RUNG_OK ends it with that status.
- * @param answer [count][outputs]: probabilities of classes, or values in the targets' units */
+ * @param answer [count][outputs]: probabilities of classes, or values in the targets' units
+ * @param exit [count]: the exit that answered; exits + 1 is the network's end */
 typedef rung_status (*rung_answer_fn)(void *user, const int64_t *sample, int64_t count,
-                                      const double *answer);
+                                      const double *answer, const int *exit);
 /**
  * Answers all samples of a set, in their order.
  * @param batch samples at once
  * @param exit the exit that answers; 0: the network's end
+ * @param confidence more than 0: the first exit that is so sure of a sample answers in its place
+ * (rung_network_apply_early()); 0: none does
  * @return as rung_network_evaluate(), and what `answer` returned
  */
 RUNG_API rung_status rung_network_answer(rung_context *ctx, rung_network *network,
                                          const rung_dataset *set, int64_t batch, int exit,
-                                         rung_answer_fn answer, void *user);
+                                         double confidence, rung_answer_fn answer, void *user);
 
 #ifdef __cplusplus
 }

@@ -79,6 +79,7 @@ typedef struct rung_export_options {
   const char *name; /**< Prefix of the C functions, a C identifier of at most 40 characters that
                          C does not use itself. Default "rung_model". */
   int derivatives;  /**< 1: also the gradient in the inputs. Default 0. */
+  int exit;         /**< Of a network: where it is to end (network.h). Default 0: its own end. */
 } rung_export_options;
 
 /** The defaults. */

@@ -149,6 +149,28 @@ RUNG_API double rung_network_cost(const rung_network *network, int exit);
 RUNG_API rung_status rung_network_apply_exit(const rung_network *network, rung_context *ctx,
                                              int exit, int64_t count, const void *x, void *y);
 
+/**
+ * As rung_network_apply(), but stopping early: each sample leaves at the first exit whose largest
+ * probability (softmax of its scores, computed in double precision) is at least `confidence`, else
+ * at the network's end. Those that have left are not computed any further: the others are gathered
+ * and go on by themselves. A sample's answer does not depend on the others of the batch, nor on
+ * threads.
+ * @param confidence more than 0, at most 1 (only where the other probabilities vanish in rounding)
+ * @param count samples
+ * @param x [count][sample] in the network's arithmetic, already normalised
+ * @param y [count][outputs], written: the scores of the exit at which each sample left, with the
+ * bits of rung_network_apply_exit()
+ * @param exit [count], written: that exit, from 1; exits + 1 is the network's own end
+ * @return RUNG_E_ARGUMENT for a confidence out of range, and for a network without exits or without
+ * names of classes, which predicts numbers; RUNG_E_MEMORY
+ */
+RUNG_API rung_status rung_network_apply_early(const rung_network *network, rung_context *ctx,
+                                              double confidence, int64_t count, const void *x,
+                                              void *y, int *exit);
+/** Multiply-adds of a sample that rung_network_apply_early() lets leave at an exit: as
+ * rung_network_cost(), with the exits on the way, which were asked before. */
+RUNG_API double rung_network_early_cost(const rung_network *network, int exit);
+
 /** Writes a network as a safetensors file. */
 RUNG_API rung_status rung_network_save(const rung_network *network, rung_context *ctx,
                                        const char *path);
@@ -169,18 +191,21 @@ RUNG_API rung_status rung_network_prolong(const rung_network *network, rung_cont
 /** The network as one C99 file that needs only libm and allocates nothing: `void NAME(const T *x, T
  * *y)` takes a sample as it is, before normalisation, and gives the scores; docs/export.md. A state
  * in fixed point is computed in floating point there.
- * @param options its name; derivatives are not offered. NULL for the defaults
+ * @param options its name, and the exit at which it is to end: layers and exits that this one does
+ * not need are not written; derivatives are not offered. NULL for the defaults
  * @param out the text, with a 0 character behind its end; release it with rung_free()
  * @param length its length
- * @return RUNG_E_UNSUPPORTED, naming the op, where a block uses one that has no form in C */
+ * @return RUNG_E_ARGUMENT for an exit that is not there; RUNG_E_UNSUPPORTED, naming the op, where a
+ * block uses one that has no form in C */
 RUNG_API rung_status rung_network_export_c(const rung_network *network, rung_context *ctx,
                                            const rung_export_options *options, char **out,
                                            size_t *length);
 /** The network as an ONNX file (operator set 17) with input "input" [batch][sample], before
  * normalisation, and output "output" [batch][outputs]; in single or double precision. Otherwise as
- * rung_network_export_c(). */
+ * rung_network_export_c(), the name apart, which it has no use for. */
 RUNG_API rung_status rung_network_export_onnx(const rung_network *network, rung_context *ctx,
-                                              char **out, size_t *length);
+                                              const rung_export_options *options, char **out,
+                                              size_t *length);
 
 #ifdef __cplusplus
 }

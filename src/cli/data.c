@@ -38,3 +38,17 @@ int cli_exit_of(const cli_args *args, const rung_network *network, int *out) {
   *out = (int)number;
   return CLI_SUCCESS;
 }
+
+int cli_answer_of(const cli_args *args, const rung_network *network, int *exit,
+                  double *confidence) {
+  const char *value = cli_value(args, "confidence");
+  *confidence = value ? strtod(value, NULL) : 0;
+  if (!value) return cli_exit_of(args, network, exit);
+  *exit = 0;
+  if (cli_given(args, "exit"))
+    return cli_usage("--exit names the exit that answers, --confidence leaves it to each sample: "
+                     "expected one of them");
+  if (!(*confidence > 0 && *confidence <= 1))
+    return cli_usage("--confidence: expected more than 0 and at most 1, found '%s'", value);
+  return CLI_SUCCESS;
+}

@@ -10,5 +10,7 @@ int cli_open_data(const cli_args *args, rung_context *ctx, rung_network *network
                   bool labelled, rung_dataset **out);
 /* The exit that --exit names, or the network's end. */
 int cli_exit_of(const cli_args *args, const rung_network *network, int *out);
+/* The same, and 0 for the confidence; or, by --confidence, 0 for the exit. */
+int cli_answer_of(const cli_args *args, const rung_network *network, int *exit, double *confidence);
 
 #endif

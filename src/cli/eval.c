@@ -35,6 +35,10 @@ static const cli_option options[] = {
      NULL},
     {"exit", 0, false, CLI_WHOLE, "K", NULL,
      "network that was trained module-wise: module K in place of the last", "the last", NULL},
+    {"confidence", 0, false, CLI_NUMBER, "P", NULL,
+     "network that was trained module-wise: each sample answered by the first module whose largest "
+     "probability is at least P, up to 1",
+     NULL, NULL},
     {"noise", 0, false, CLI_TEXT, "LEVELS", NULL,
      "network: also the accuracy under Gaussian noise of these standard deviations, such as "
      "0,0.1,0.2,0.4; of pixels from 0 to 1, or of normalised features",
@@ -68,7 +72,7 @@ static int run(const cli_args *args) {
   if (!status)
     status = cli_refuse(args, &model,
                         model.network ? "function domain points inputs"
-                                      : "labels top noise corrupt skip-bad");
+                                      : "labels top exit confidence noise corrupt skip-bad");
   if (!status)
     status = model.network ? cli_eval_network(args, ctx, model.network)
                            : cli_eval_stages(args, ctx, model.stages);

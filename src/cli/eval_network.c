@@ -103,6 +103,11 @@ static void print_row(const char *label, double value, const char *format) {
   putchar('\n');
 }
 
+/* What the whole network takes for a sample. */
+static double whole_cost(const job *j) {
+  return rung_network_cost(j->network, rung_network_exits(j->network) + 1);
+}
+
 static void tell_text(const job *j, const rung_network_evaluation *e) {
   char top[40];
   print_row("samples", (double)e->samples, "%.0f");
@@ -112,6 +117,9 @@ static void tell_text(const job *j, const rung_network_evaluation *e) {
     print_row("accuracy", 100 * e->accuracy, "%.2f%%");
     if (e->top < e->classes) print_row(top, 100 * e->top_accuracy, "%.2f%%");
     print_row("calibration error", e->calibration_error, "%.4f");
+    if (e->exits) print_row("multiply-adds, mean", e->multiply_adds, "%.0f");
+    if (e->exits)
+      print_row("of those of the network", 100 * e->multiply_adds / whole_cost(j), "%.2f%%");
     print_classes(j, e);
     if (e->classes <= MOST_MATRIX) print_matrix(j, e);
     return;
@@ -176,7 +184,11 @@ static void tell_json(const job *j, const rung_network_evaluation *e) {
                                 {"calibration_error", e->calibration_error}};
   putchar('{');
   cli_json_numbers(all, 2, true);
+  const cli_number early[] = {{"confidence", j->options.confidence},
+                              {"multiply_adds", e->multiply_adds},
+                              {"multiply_adds_share", e->multiply_adds / whole_cost(j)}};
   if (e->classes) cli_json_numbers(classes, 4, false);
+  if (e->exits) cli_json_numbers(early, 3, false);
   if (e->classes)
     json_classes(j, e);
   else
@@ -185,12 +197,18 @@ static void tell_json(const job *j, const rung_network_evaluation *e) {
 
 /* ---- exits ---- */
 
-static int tell_exit(const job *j, int exit, bool first) {
+/* The share of all samples that an exit answers by the confidence asked for. */
+static double share_of(const rung_network_evaluation *all, int exit) {
+  return (double)all->answered[exit - 1] / (double)all->samples;
+}
+
+static int tell_exit(const job *j, const rung_network_evaluation *all, int exit, bool first) {
   rung_network_evaluation *e;
   rung_network_settings s = rung_network_get_settings(j->network);
   rung_evaluate_options options = j->options;
   double cost = rung_network_cost(j->network, exit);
   options.exit = exit;
+  options.confidence = 0;
   if (rung_network_evaluate(j->ctx, j->network, j->set, NULL, &options, &e) != RUNG_OK)
     return cli_failed(j->ctx);
   if (j->json) {
@@ -198,12 +216,14 @@ static int tell_exit(const job *j, int exit, bool first) {
         {"exit", exit}, {"multiply_adds", cost}, {"loss", e->loss}, {"accuracy", e->accuracy}};
     fputs(first ? "{" : ",{", stdout);
     cli_json_numbers(numbers, e->classes ? 4 : 3, true);
+    if (all->exits) cli_json_numbers(&(cli_number){"answers", share_of(all, exit)}, 1, false);
     putchar('}');
   } else {
     char layers[24] = "all";
     if (exit <= s.exits) snprintf(layers, sizeof layers, "%lld", (long long)s.exit_at[exit - 1]);
     printf("%6d  %6s  %13.0f  %12.6g", exit, layers, cost, e->loss);
     if (e->classes) printf("  %7.2f%%", 100 * e->accuracy);
+    if (all->exits) printf("  %6.2f%%", 100 * share_of(all, exit));
     putchar('\n');
   }
   rung_network_evaluation_destroy(j->ctx, e);
@@ -211,16 +231,16 @@ static int tell_exit(const job *j, int exit, bool first) {
 }
 
 /* Of a network that was trained module-wise: each module's classifier, and what it costs to come
- * there. */
-static int tell_exits(const job *j) {
+ * there; with a confidence also the share of samples that it answers. */
+static int tell_exits(const job *j, const rung_network_evaluation *all) {
   int exits = rung_network_exits(j->network), status = CLI_SUCCESS;
   if (exits == 0) return CLI_SUCCESS;
   if (j->json)
     fputs(",\"exits\":[", stdout);
   else
-    printf("\n%6s  %6s  %13s  %12s%s\n", "module", "layers", "multiply-adds", "loss",
-           rung_network_classes(j->network) ? "  accuracy" : "");
-  for (int i = 1; i <= exits + 1 && !status; i++) status = tell_exit(j, i, i == 1);
+    printf("\n%6s  %6s  %13s  %12s%s%s\n", "module", "layers", "multiply-adds", "loss",
+           rung_network_classes(j->network) ? "  accuracy" : "", all->exits ? "  answers" : "");
+  for (int i = 1; i <= exits + 1 && !status; i++) status = tell_exit(j, all, i, i == 1);
   if (j->json) putchar(']');
   return status;
 }
@@ -310,7 +330,7 @@ int cli_eval_network(const cli_args *args, rung_context *ctx, rung_network *netw
   if (args->count < 2)
     return cli_usage("expected the DATA that the network is to be compared with");
   if (noise) status = read_levels(noise, level, &levels);
-  if (!status) status = cli_exit_of(args, network, &j.options.exit);
+  if (!status) status = cli_answer_of(args, network, &j.options.exit, &j.options.confidence);
   j.options.top = whole_of(args, "top", 5);
   if (seed) j.options.seed = strtoull(seed, NULL, 10);
   if (!status) status = cli_open_data(args, ctx, network, args->argument[1], true, &j.set);
@@ -320,7 +340,7 @@ int cli_eval_network(const cli_args *args, rung_context *ctx, rung_network *netw
       tell_json(&j, e);
     else
       tell_text(&j, e);
-    status = tell_exits(&j);
+    status = tell_exits(&j, e);
     if (!status) status = tell_noise(&j, level, levels, cli_given(args, "corrupt"));
     if (j.json) puts("}");
   }

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "commands.h"
-#include "common.h"
+#include "data.h"
 
 static const char *const usage[] = {"MODEL --format c|numpy [-o FILE] [OPTIONS]",
                                     "NETWORK --format c|onnx [-o FILE] [OPTIONS]", NULL};
@@ -22,6 +22,8 @@ static const cli_option options[] = {
     {"output", 'o', false, CLI_FILE, "FILE", NULL, "file to write", "standard output", NULL},
     {"derivatives", 0, false, CLI_FLAG, NULL, NULL,
      "also the gradient in the inputs (C, of rung fit)", NULL, NULL},
+    {"exit", 0, false, CLI_WHOLE, "K", NULL,
+     "network that was trained module-wise: only what module K needs to answer", "the last", NULL},
     {"name", 0, false, CLI_TEXT, "NAME", NULL, "prefix of the functions (C)", "rung_model", NULL},
     CLI_OPTION_END,
 };
@@ -30,6 +32,7 @@ static const cli_example examples[] = {
     {"rung export points.run --format c --derivatives --name pump -o pump.c",
      "Writes C functions whose names begin with pump, for the values and the gradient."},
     {"rung export digits.run --format onnx -o digits.onnx", "Writes a network for ONNX runtimes."},
+    {"rung export modules.run --exit 1 -o first.c", "Writes the first module and its classifier."},
     {NULL, NULL},
 };
 
@@ -49,7 +52,7 @@ static rung_status export_stages(const rung_model *model, rung_context *ctx, con
 static rung_status export_network(const rung_network *network, rung_context *ctx,
                                   const char *format, const rung_export_options *how, char **out,
                                   size_t *length) {
-  return strcmp(format, "onnx") == 0 ? rung_network_export_onnx(network, ctx, out, length)
+  return strcmp(format, "onnx") == 0 ? rung_network_export_onnx(network, ctx, how, out, length)
                                      : rung_network_export_c(network, ctx, how, out, length);
 }
 
@@ -67,7 +70,8 @@ static int write_source(const cli_args *args, rung_context *ctx, const cli_model
   size_t length = 0;
   rung_export_options how = rung_export_options_default();
   int code = check_format(model, format);
-  if (!code && model->network) code = cli_refuse(args, model, "derivatives");
+  if (!code) code = cli_refuse(args, model, model->network ? "derivatives" : "exit");
+  if (!code && model->network) code = cli_exit_of(args, model->network, &how.exit);
   if (code) return code;
   if (cli_given(args, "name")) how.name = cli_value(args, "name");
   how.derivatives = cli_given(args, "derivatives");

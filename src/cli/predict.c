@@ -35,6 +35,10 @@ static const cli_option options[] = {
      NULL},
     {"exit", 0, false, CLI_WHOLE, "K", NULL,
      "network that was trained module-wise: the answers of module K", "the last", NULL},
+    {"confidence", 0, false, CLI_NUMBER, "P", NULL,
+     "network that was trained module-wise: each sample leaves at the first module whose largest "
+     "probability is at least P, up to 1, and is not computed any further",
+     NULL, NULL},
     {"skip-bad", 0, false, CLI_FLAG, NULL, NULL,
      "network: leave out samples that cannot be read, and tell how many", NULL, NULL},
     CLI_OPTION_THREADS,
@@ -47,6 +51,8 @@ static const cli_example examples[] = {
     {"rung predict wave.safetensors x.csv --derivative x --derivative xx --digits 10",
      "Prints the value and the first two derivatives."},
     {"rung predict pets.run cat.jpg more/", "Names the class of one image, and of a folder's."},
+    {"rung predict modules.run new.csv --confidence 0.9",
+     "Stops at the first module that is sure; tells which one answered, and what that saved."},
     {NULL, NULL},
 };
 
@@ -56,7 +62,9 @@ static int run(const cli_args *args) {
   int status = cli_open(args, &ctx);
   if (status) return status;
   status = cli_load_any(ctx, args->argument[0], &model);
-  if (!status) status = cli_refuse(args, &model, model.network ? "derivative" : "all skip-bad");
+  if (!status)
+    status =
+        cli_refuse(args, &model, model.network ? "derivative" : "all exit confidence skip-bad");
   if (!status && !model.network && args->count > 2)
     status = cli_usage("unexpected '%s'", args->argument[2]);
   if (!status)

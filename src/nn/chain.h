@@ -139,6 +139,8 @@ void rg_block_program_free(rung_context *ctx, rg_block_program *program);
  * rung_network_apply() makes and drops; those who apply a network often keep one. It reads the
  * network's numbers when it runs. Compiling and running use `ctx`. */
 typedef struct rg_inference rg_inference;
+/* Samples at once: enough for products to be fast, few enough for the cache. */
+#define RG_INFERENCE_SAMPLES 64
 rung_status rg_inference_create(const rung_network *network, rung_context *ctx, int64_t samples,
                                 rg_inference **out);
 /* As rung_network_apply(), for any count. Allocates nothing. The bits of a sample's scores do not
@@ -154,6 +156,11 @@ rung_status rg_inference_create_to(const rung_network *network, rung_context *ct
  * y[exits], the network's own; each [count][outputs]. */
 rung_status rg_inference_run_exits(rg_inference *inference, int64_t count, const void *x,
                                    void *const *y);
+/* Of one made with RG_EVERY_EXIT: module `module` and its classifier alone, of as many samples as
+ * it was made for. at[]: the states at the cut before it (of the first module x), and afterwards
+ * those behind it, which lie in the inference's memory or where others lay; scores
+ * [samples][outputs]. */
+rung_status rg_inference_run_module(rg_inference *inference, int module, void **at, void *scores);
 /* Of one made with RG_BODY: what goes into the last block, [count][state's shape], two states
  * joined along their last axis. That of a module is what the next module is given. */
 rung_status rg_inference_run_body(rg_inference *inference, int64_t count, const void *x,

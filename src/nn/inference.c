@@ -3,9 +3,6 @@
 
 #include "nn/module.h"
 
-/* Samples at once: enough for products to be fast, few enough for the cache. */
-#define MOST_SAMPLES 64
-
 #define ARRAYS (2 * RG_MOST_STATES)
 
 struct rg_inference {
@@ -112,9 +109,7 @@ rung_status rg_inference_create_to(const rung_network *n, rung_context *ctx, int
                                    int exit, rg_inference **out) {
   *out = NULL;
   if (samples < 1) return rg_fail(ctx, RUNG_E_ARGUMENT, "inference: a batch of no samples");
-  if (exit < RG_BODY || exit > n->exits.count + 1)
-    return rg_fail(ctx, RUNG_E_ARGUMENT, "exits: exit: expected 1 to %d, found %d",
-                   n->exits.count + 1, exit);
+  if (exit != RG_BODY && exit != RG_EVERY_EXIT) RG_TRY(rg_check_exit(n, ctx, exit));
   size_t before = rung_memory_now(ctx), workspace = 0;
   int pointers = 0;
   rg_inference *f = rg_calloc(ctx, 1, sizeof *f);
@@ -309,6 +304,19 @@ rung_status rg_inference_run_exits(rg_inference *f, int64_t count, const void *x
   return run(f, count, x, y);
 }
 
+rung_status rg_inference_run_module(rg_inference *f, int module, void **at, void *scores) {
+  const rung_network *n = f->network;
+  if (f->exit != RG_EVERY_EXIT)
+    return rg_fail(f->ctx, RUNG_E_ARGUMENT, "inference: not made for every exit");
+  const rg_cut end = rg_module_end(n, module);
+  for (rg_cut c = rg_module_begin(n, module); c.block < end.block || c.layer < end.layer;) {
+    RG_TRY(run_layer(f, c.block, c.layer, at, NULL));
+    if (++c.layer == n->blocks.list[c.block].layers) c = (rg_cut){c.block + 1, 0};
+  }
+  int last = module > n->exits.count ? n->blocks.count - 1 : n->blocks.count + module - 1;
+  return run_last(f, last, at, scores);
+}
+
 rung_status rg_inference_run_body(rg_inference *f, int64_t count, const void *x, void *features) {
   if (f->exit != RG_BODY)
     return rg_fail(f->ctx, RUNG_E_ARGUMENT, "inference: not made for the body");
@@ -322,13 +330,11 @@ int rung_network_exits(const rung_network *network) {
 rung_status rung_network_apply_exit(const rung_network *network, rung_context *ctx, int exit,
                                     int64_t count, const void *x, void *y) {
   if (count < 0) return rg_fail(ctx, RUNG_E_ARGUMENT, "apply: %lld samples", (long long)count);
-  if (exit < 1 || exit > network->exits.count + 1)
-    return rg_fail(ctx, RUNG_E_ARGUMENT, "exits: exit: expected 1 to %d, found %d",
-                   network->exits.count + 1, exit);
+  RG_TRY(rg_check_exit(network, ctx, exit));
   if (count == 0) return RUNG_OK;
   rg_inference *f;
-  RG_TRY(
-      rg_inference_create_to(network, ctx, count < MOST_SAMPLES ? count : MOST_SAMPLES, exit, &f));
+  RG_TRY(rg_inference_create_to(
+      network, ctx, count < RG_INFERENCE_SAMPLES ? count : RG_INFERENCE_SAMPLES, exit, &f));
   rung_status status = rg_inference_run(f, count, x, y);
   rg_inference_destroy(f);
   return status;

@@ -14,6 +14,21 @@ rg_cut rg_cut_behind(const rung_network *n, int64_t layers) {
   return cut;
 }
 
+rg_cut rg_module_end(const rung_network *n, int module) {
+  if (module > n->exits.count) return (rg_cut){n->blocks.count - 1, 0};
+  return rg_cut_behind(n, n->settings.exit_at[module - 1]);
+}
+
+rg_cut rg_module_begin(const rung_network *n, int module) {
+  return module > 1 ? rg_module_end(n, module - 1) : (rg_cut){0, 0};
+}
+
+rung_status rg_check_exit(const rung_network *n, rung_context *ctx, int exit) {
+  if (exit >= 1 && exit <= n->exits.count + 1) return RUNG_OK;
+  return rg_fail(ctx, RUNG_E_ARGUMENT, "exits: exit: expected 1 to %d, found %d",
+                 n->exits.count + 1, exit);
+}
+
 /* An exit as the only block of a network. It borrows everything and must not be destroyed. */
 static rung_network alone(const rung_network *n, int exit) {
   rung_network view = *n;
@@ -74,26 +89,29 @@ static double layer_cost(const rung_network *n, int block) {
   return sum;
 }
 
-/* Where a module ends; the last one before its last block. */
-static rg_cut end_of(const rung_network *n, int module) {
-  if (module > n->exits.count) return (rg_cut){n->blocks.count - 1, 0};
-  return rg_cut_behind(n, n->settings.exit_at[module - 1]);
-}
-
-static rg_cut begin_of(const rung_network *n, int module) {
-  return module > 1 ? end_of(n, module - 1) : (rg_cut){0, 0};
-}
-
-double rung_network_cost(const rung_network *n, int exit) {
-  const rg_cut end = end_of(n, exit);
+static double cost_of_chain(const rung_network *n, rg_cut end) {
   double sum = 0;
   for (int i = 0; i <= end.block; i++) {
     int64_t layers = i < end.block ? n->blocks.list[i].layers : end.layer;
     if (layers) sum += (double)layers * layer_cost(n, i);
   }
-  if (exit > n->exits.count) return sum + layer_cost(n, n->blocks.count - 1);
+  return sum;
+}
+
+static double cost_of_exit(const rung_network *n, int exit) {
+  if (exit > n->exits.count) return layer_cost(n, n->blocks.count - 1);
   const rung_network view = alone(n, exit);
-  return sum + layer_cost(&view, 0);
+  return layer_cost(&view, 0);
+}
+
+double rung_network_cost(const rung_network *n, int exit) {
+  return cost_of_chain(n, rg_module_end(n, exit)) + cost_of_exit(n, exit);
+}
+
+double rung_network_early_cost(const rung_network *n, int exit) {
+  double sum = cost_of_chain(n, rg_module_end(n, exit));
+  for (int e = 1; e <= exit; e++) sum += cost_of_exit(n, e);
+  return sum;
 }
 
 /* ---- modules ---- */
@@ -106,8 +124,9 @@ static rung_status add_copy(rg_blocks *blocks, const rg_block *block, int64_t la
   return RUNG_OK;
 }
 
-static rung_status list_blocks(const rung_network *n, int module, rg_blocks *out) {
-  const rg_cut begin = begin_of(n, module), end = end_of(n, module);
+/* The layers of modules `module` to `exit`, and exit `exit`. */
+static rung_status list_blocks(const rung_network *n, int module, int exit, rg_blocks *out) {
+  const rg_cut begin = rg_module_begin(n, module), end = rg_module_end(n, exit);
   if (module > 1)
     RG_TRY(
         rg_add_resume(out, n->blocks.list[begin.block].states_in,
@@ -117,8 +136,8 @@ static rung_status list_blocks(const rung_network *n, int module, rg_blocks *out
     int64_t to = i == end.block ? end.layer : n->blocks.list[i].layers;
     if (to > from) RG_TRY(add_copy(out, &n->blocks.list[i], to - from));
   }
-  bool last = module > n->exits.count;
-  return add_copy(out, last ? &n->blocks.list[end.block] : &n->exits.list[module - 1], 1);
+  bool last = exit > n->exits.count;
+  return add_copy(out, last ? &n->blocks.list[end.block] : &n->exits.list[exit - 1], 1);
 }
 
 /* The state at a cut with two arrays joined along their last axis. */
@@ -138,17 +157,15 @@ static void copy_scales(const rung_network *whole, rung_network *part, int modul
   memcpy(part->scale, whole->scale, entries * sizeof *part->scale);
 }
 
-rung_status rg_network_module(const rung_network *whole, rung_context *ctx, int module,
-                              rung_network **out) {
+/* Modules `module` to `exit`, with exit `exit` alone, as one network. */
+static rung_status part_of(const rung_network *whole, rung_context *ctx, int module, int exit,
+                           rung_network **out) {
   *out = NULL;
-  if (module < 1 || module > whole->exits.count + 1)
-    return rg_fail(ctx, RUNG_E_ARGUMENT, "exits: module: expected 1 to %d, found %d",
-                   whole->exits.count + 1, module);
   rg_blocks blocks = {.ctx = ctx};
   rung_network_settings settings = whole->settings;
   settings.exits = 0;
-  rung_shape sample = module > 1 ? joined(whole, begin_of(whole, module)) : whole->sample;
-  rung_status status = list_blocks(whole, module, &blocks);
+  rung_shape sample = module > 1 ? joined(whole, rg_module_begin(whole, module)) : whole->sample;
+  rung_status status = list_blocks(whole, module, exit, &blocks);
   if (status == RUNG_OK)
     status = rg_network_from_blocks(ctx, &settings, &blocks, &sample, whole->outputs, whole->dtype,
                                     0, out);
@@ -157,6 +174,28 @@ rung_status rg_network_module(const rung_network *whole, rung_context *ctx, int 
   rg_module_take(*out, whole, module);
   copy_scales(whole, *out, module);
   return RUNG_OK;
+}
+
+rung_status rg_network_module(const rung_network *whole, rung_context *ctx, int module,
+                              rung_network **out) {
+  *out = NULL;
+  if (module < 1 || module > whole->exits.count + 1)
+    return rg_fail(ctx, RUNG_E_ARGUMENT, "exits: module: expected 1 to %d, found %d",
+                   whole->exits.count + 1, module);
+  return part_of(whole, ctx, module, module, out);
+}
+
+rung_status rg_network_cut(const rung_network *whole, rung_context *ctx, int exit,
+                           rung_network **out) {
+  *out = NULL;
+  RG_TRY(rg_check_exit(whole, ctx, exit));
+  RG_TRY(part_of(whole, ctx, 1, exit, out));
+  if (!whole->class_name) return RUNG_OK;
+  rung_status status = rung_network_set_classes(*out, ctx, (const char *const *)whole->class_name);
+  if (status == RUNG_OK) return RUNG_OK;
+  rung_network_destroy(*out);
+  *out = NULL;
+  return status;
 }
 
 /* Looks from `begin` on and round: names come in about the same order in part and whole. */
@@ -170,7 +209,7 @@ static int find(const rg_variable *list, int count, const char *name, int begin)
  */
 static void exchange(const rung_network *part, const rung_network *whole, int module,
                      bool statistics, bool give) {
-  const rg_cut begin = begin_of(whole, module);
+  const rg_cut begin = rg_module_begin(whole, module);
   const size_t size = rung_dtype_size(whole->dtype);
   int count = statistics ? part->statistic_count : part->parameter_count;
   int all = statistics ? whole->statistic_count : whole->parameter_count, at = 0;

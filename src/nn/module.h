@@ -12,6 +12,11 @@ typedef struct rg_cut {
 } rg_cut;
 /* Behind so many layers, counted over all blocks (fewer than the chain has). */
 rg_cut rg_cut_behind(const rung_network *network, int64_t layers);
+/* Where module `module` begins and ends; the last one ends before the last block. */
+rg_cut rg_module_begin(const rung_network *network, int module);
+rg_cut rg_module_end(const rung_network *network, int module);
+/* Is there an exit `exit` (from 1; exits + 1 is the network's own end)? Else the error. */
+rung_status rg_check_exit(const rung_network *network, rung_context *ctx, int exit);
 
 /* Compiles the program of an exit (from 1) as rg_block_compile() does that of a block. */
 rung_status rg_exit_compile(const rung_network *network, rung_context *ctx, int exit,
@@ -22,6 +27,11 @@ rung_status rg_exit_compile(const rung_network *network, rung_context *ctx, int 
  * samples, a later one the state at the cut before it, two states joined along their last axis. */
 rung_status rg_network_module(const rung_network *whole, rung_context *ctx, int module,
                               rung_network **out);
+/* What exit `exit` needs (exits + 1: the network's own end) as a network of its own, with samples,
+ * classes and normalisation of the whole, that gives the exit's scores. It has no exits, and there
+ * are no settings that make it: it is not for files. */
+rung_status rg_network_cut(const rung_network *whole, rung_context *ctx, int exit,
+                           rung_network **out);
 /* Copy a module's parameters and statistics to the whole, and back. */
 void rg_module_give(const rung_network *part, rung_network *whole, int module);
 void rg_module_take(rung_network *part, const rung_network *whole, int module);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "nn/module.h"
 #include "nn/network.h"
 #include "nn/part.h"
 #include "store/c_file.h"
@@ -241,16 +242,10 @@ static rung_status put_all(exporter *e) {
   return RUNG_OK;
 }
 
-rung_status rung_network_export_c(const rung_network *network, rung_context *ctx,
-                                  const rung_export_options *options, char **out, size_t *length) {
-  rung_export_options o;
-  *out = NULL;
-  *length = 0;
-  RG_TRY(rg_export_check(ctx, options, &o));
-  if (o.derivatives)
-    return rg_fail(ctx, RUNG_E_UNSUPPORTED, "export to C: derivatives of a network");
+static rung_status export(const rung_network *network, rung_context *ctx, const char *name,
+                          char **out, size_t *length) {
   exporter e = {.network = network, .ctx = ctx};
-  rg_c_file_init(&e.file, ctx, o.name, network->dtype);
+  rg_c_file_init(&e.file, ctx, name, network->dtype);
   e.file.inputs = rung_shape_count(&network->sample);
   e.file.outputs = network->outputs;
   rg_text_init(&e.blocks, ctx);
@@ -260,5 +255,18 @@ rung_status rung_network_export_c(const rung_network *network, rung_context *ctx
   rg_text_free(&e.blocks);
   rg_text_free(&e.calls);
   rg_c_file_free(&e.file);
+  return status;
+}
+
+rung_status rung_network_export_c(const rung_network *network, rung_context *ctx,
+                                  const rung_export_options *options, char **out, size_t *length) {
+  rung_export_options o;
+  rung_network *cut = NULL;
+  *out = NULL;
+  *length = 0;
+  RG_TRY(rg_export_check(ctx, options, true, &o));
+  if (o.exit) RG_TRY(rg_network_cut(network, ctx, o.exit, &cut));
+  rung_status status = export(cut ? cut : network, ctx, o.name, out, length);
+  rung_network_destroy(cut);
   return status;
 }

@@ -2,8 +2,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "nn/module.h"
 #include "nn/network.h"
 #include "nn/part.h"
+#include "store/export.h"
 #include "store/graph_onnx.h"
 
 typedef struct exporter {
@@ -126,13 +128,8 @@ static rung_status put_file(exporter *e, char **out, size_t *length) {
   return status;
 }
 
-rung_status rung_network_export_onnx(const rung_network *network, rung_context *ctx, char **out,
-                                     size_t *length) {
-  *out = NULL;
-  *length = 0;
-  if (network->dtype == RUNG_DD)
-    return rg_fail(ctx, RUNG_E_UNSUPPORTED,
-                   "export to ONNX: it has no arithmetic like quad; C has (--format c)");
+static rung_status export(const rung_network *network, rung_context *ctx, char **out,
+                          size_t *length) {
   exporter e = {.network = network, .ctx = ctx};
   rg_onnx_init(&e.onnx, ctx, network->dtype);
   e.mixed = rg_alloc(ctx, rg_mixed_bytes(network), 1);
@@ -141,5 +138,22 @@ rung_status rung_network_export_onnx(const rung_network *network, rung_context *
   if (status == RUNG_OK) status = put_file(&e, out, length);
   rg_onnx_free(&e.onnx);
   rg_free(ctx, e.mixed);
+  return status;
+}
+
+rung_status rung_network_export_onnx(const rung_network *network, rung_context *ctx,
+                                     const rung_export_options *options, char **out,
+                                     size_t *length) {
+  rung_export_options o;
+  rung_network *cut = NULL;
+  *out = NULL;
+  *length = 0;
+  RG_TRY(rg_export_check(ctx, options, true, &o));
+  if (network->dtype == RUNG_DD)
+    return rg_fail(ctx, RUNG_E_UNSUPPORTED,
+                   "export to ONNX: it has no arithmetic like quad; C has (--format c)");
+  if (o.exit) RG_TRY(rg_network_cut(network, ctx, o.exit, &cut));
+  rung_status status = export(cut ? cut : network, ctx, out, length);
+  rung_network_destroy(cut);
   return status;
 }

@@ -6,7 +6,7 @@
 #include "store/number_text.h"
 
 rung_export_options rung_export_options_default(void) {
-  return (rung_export_options){.name = "rung_model", .derivatives = 0};
+  return (rung_export_options){.name = "rung_model", .derivatives = 0, .exit = 0};
 }
 
 static const char *const taken[] = {
@@ -17,7 +17,7 @@ static const char *const taken[] = {
     "void",   "volatile", "while",  "fma",    "fmaf",     "fabs",     "fabsf",   "memcpy",
     "sqrt",   "sqrtf",    "exp",    "sin",    "cos",      "tanh",     "log",     "tan"};
 
-rung_status rg_export_check(rung_context *ctx, const rung_export_options *options,
+rung_status rg_export_check(rung_context *ctx, const rung_export_options *options, bool network,
                             rung_export_options *out) {
   *out = options ? *options : rung_export_options_default();
   if (!out->name) out->name = rung_export_options_default().name;
@@ -25,10 +25,15 @@ rung_status rg_export_check(rung_context *ctx, const rung_export_options *option
   bool good = length >= 1 && length <= 40 && rg_identifier_length(out->name) == length;
   for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++)
     good = good && strcmp(out->name, taken[i]) != 0;
-  if (good) return RUNG_OK;
-  return rg_fail(ctx, RUNG_E_ARGUMENT,
-                 "name: expected a free C identifier of at most 40 characters, found \"%.60s\"",
-                 out->name);
+  if (!good)
+    return rg_fail(ctx, RUNG_E_ARGUMENT,
+                   "name: expected a free C identifier of at most 40 characters, found \"%.60s\"",
+                   out->name);
+  if (network && out->derivatives)
+    return rg_fail(ctx, RUNG_E_UNSUPPORTED, "export: derivatives of a network");
+  if (!network && out->exit)
+    return rg_fail(ctx, RUNG_E_UNSUPPORTED, "export: an exit of a sum of stages");
+  return RUNG_OK;
 }
 
 void rg_text_hex(rg_text *text, double value, const char *suffix) {

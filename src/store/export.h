@@ -11,7 +11,7 @@ void rg_text_hex(rg_text *text, double value, const char *suffix);
 void rg_text_names(rg_text *text, char *const *names, int count);
 
 /* The options with defaults filled in, checked: the name is an identifier that C leaves free. */
-rung_status rg_export_check(rung_context *ctx, const rung_export_options *options,
+rung_status rg_export_check(rung_context *ctx, const rung_export_options *options, bool network,
                             rung_export_options *out);
 
 #endif

@@ -332,7 +332,7 @@ rung_status rung_export_c(const rung_model *model, rung_context *ctx,
   rung_export_options o;
   *out = NULL;
   *length = 0;
-  RG_TRY(rg_export_check(ctx, options, &o));
+  RG_TRY(rg_export_check(ctx, options, false, &o));
   RG_TRY(rg_model_check(model, ctx, "the model to export"));
   exporter e = {.model = model, .name = o.name, .gradient = o.derivatives != 0};
   rg_c_file_init(&e.file, ctx, o.name, model->dtype);

@@ -126,7 +126,7 @@ rung_status rung_export_numpy(const rung_model *model, rung_context *ctx,
   rung_export_options o;
   *out = NULL;
   *length = 0;
-  RG_TRY(rg_export_check(ctx, options, &o));
+  RG_TRY(rg_export_check(ctx, options, false, &o));
   RG_TRY(rg_model_check(model, ctx, "the model to export"));
   rg_text text;
   rg_text_init(&text, ctx);

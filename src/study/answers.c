@@ -3,8 +3,8 @@
 
 #include <stdio.h>
 
+#include "nn/module.h"
 #include "nn/network.h"
-#include "num/f64.h"
 
 static void shape_text(char *out, size_t size, int rank, const int64_t *dim) {
   size_t used = 0;
@@ -62,17 +62,35 @@ static rung_status open_batches(rg_answers *a, const rung_dataset *set, const ru
   return rung_batches_open(set, a->ctx, of, &how, rung_network_dtype(a->network), &a->batches);
 }
 
+/* Which exit answers, for those that do not stop early. */
+static rung_status open_programs(rg_answers *a, const rung_evaluate_options *options) {
+  const int end = rung_network_exits(a->network) + 1, exit = options->exit ? options->exit : end;
+  a->exit = rg_alloc(a->ctx, (size_t)a->batch, sizeof *a->exit);
+  if (!a->exit) return RUNG_E_MEMORY;
+  for (int64_t i = 0; i < a->batch; i++) a->exit[i] = exit;
+  if (options->confidence != 0 && options->exit)
+    return rg_fail(a->ctx, RUNG_E_ARGUMENT,
+                   "expected an exit or a confidence, found both: exit %d, confidence %g",
+                   options->exit, options->confidence);
+  if (options->confidence != 0)
+    return rg_early_create(a->network, a->ctx, options->confidence, a->batch, &a->early);
+  RG_TRY(rg_check_exit(a->network, a->ctx, exit));
+  return rg_inference_create_to(a->network, a->ctx,
+                                a->batch < RG_INFERENCE_SAMPLES ? a->batch : RG_INFERENCE_SAMPLES,
+                                exit, &a->walk);
+}
+
 rung_status rg_answers_open(rg_answers *a, rung_context *ctx, rung_network *network,
                             const rung_dataset *set, const rung_part *of,
                             const rung_evaluate_options *options) {
   *a = (rg_answers){.ctx = ctx, .network = network, .outputs = rung_network_outputs(network)};
   RG_TRY(check(ctx, network, set));
-  a->exit = options->exit ? options->exit : rung_network_exits(network) + 1;
   int64_t count = of ? of->count : rung_dataset_count(set);
   a->batch = options->batch < count ? options->batch : count;
   a->classes = rung_network_classes(network) != NULL;
   if (a->batch < 1) return rg_fail(ctx, RUNG_E_DATA, "expected samples, found none");
   RG_TRY(open_batches(a, set, of, options));
+  RG_TRY(open_programs(a, options));
   a->left = rung_batches_per_epoch(a->batches);
   size_t numbers = (size_t)a->batch * (size_t)a->outputs;
   a->scores = rg_alloc(ctx, numbers, rung_dtype_size(rung_network_dtype(network)));
@@ -83,23 +101,13 @@ rung_status rg_answers_open(rg_answers *a, rung_context *ctx, rung_network *netw
 
 void rg_answers_close(rg_answers *a) {
   rung_batches_destroy(a->batches);
+  rg_inference_destroy(a->walk);
+  rg_early_destroy(a->early);
+  rg_free(a->ctx, a->exit);
   rg_free(a->ctx, a->scores);
   rg_free(a->ctx, a->answer);
   rg_free(a->ctx, a->log_sum);
   rg_free(a->ctx, a->scale);
-}
-
-/* Probabilities of a row of scores, exp(z - max) / sum; gives log sum exp z. */
-static double softmax(double *row, int64_t count) {
-  double largest = row[0], sum = 0;
-  for (int64_t k = 1; k < count; k++)
-    if (row[k] > largest) largest = row[k];
-  for (int64_t k = 0; k < count; k++) {
-    row[k] = rg_exp_f64(row[k] - largest);
-    sum += row[k];
-  }
-  for (int64_t k = 0; k < count; k++) row[k] /= sum;
-  return rg_log_f64(sum) + largest;
 }
 
 double rg_answers_loss(const rg_answers *a, int64_t index, int label) {
@@ -107,15 +115,15 @@ double rg_answers_loss(const rg_answers *a, int64_t index, int label) {
   return a->log_sum[index] - rg_fetch(dtype, a->scores, index * a->outputs + label).hi;
 }
 
-static void to_answers(rg_answers *a) {
+static void to_answers(rg_answers *a, int64_t count) {
   rung_dtype dtype = rung_network_dtype(a->network);
   double *mean, *scale;
   rung_network_target_normalisation(a->network, &mean, &scale);
-  for (int64_t i = 0; i < a->batch; i++) {
+  for (int64_t i = 0; i < count; i++) {
     double *row = a->answer + i * a->outputs;
     for (int64_t k = 0; k < a->outputs; k++)
       row[k] = rg_fetch(dtype, a->scores, i * a->outputs + k).hi;
-    if (a->classes) a->log_sum[i] = softmax(row, a->outputs);
+    if (a->classes) a->log_sum[i] = rg_softmax(row, a->outputs);
     for (int64_t k = 0; !a->classes && k < a->outputs; k++) row[k] = row[k] * scale[k] + mean[k];
   }
 }
@@ -125,23 +133,28 @@ rung_status rg_answers_next(rg_answers *a, rung_batch *batch, bool *more) {
   if (!*more) return RUNG_OK;
   a->left--;
   RG_TRY(rung_batches_next(a->batches, batch));
-  RG_TRY(rung_network_apply_exit(a->network, a->ctx, a->exit, a->batch, batch->x, a->scores));
-  to_answers(a);
+  if (a->early)
+    RG_TRY(rg_early_run(a->early, batch->count, batch->x, a->scores, a->exit));
+  else
+    RG_TRY(rg_inference_run(a->walk, batch->count, batch->x, a->scores));
+  to_answers(a, batch->count);
   return RUNG_OK;
 }
 
 rung_status rung_network_answer(rung_context *ctx, rung_network *network, const rung_dataset *set,
-                                int64_t batch, int exit, rung_answer_fn answer, void *user) {
+                                int64_t batch, int exit, double confidence, rung_answer_fn answer,
+                                void *user) {
   rung_evaluate_options options = rung_evaluate_options_default();
   rg_answers a;
   rung_batch next;
   bool more = true;
   options.batch = batch;
   options.exit = exit;
+  options.confidence = confidence;
   rung_status status = rg_answers_open(&a, ctx, network, set, NULL, &options);
   while (status == RUNG_OK && more) {
     status = rg_answers_next(&a, &next, &more);
-    if (status == RUNG_OK && more) status = answer(user, next.sample, next.count, a.answer);
+    if (status == RUNG_OK && more) status = answer(user, next.sample, next.count, a.answer, a.exit);
   }
   rg_answers_close(&a);
   return status;

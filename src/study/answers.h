@@ -2,7 +2,7 @@
 #ifndef RG_ANSWERS_H
 #define RG_ANSWERS_H
 
-#include "base/base.h"
+#include "nn/early.h"
 #include "rung/evaluate.h"
 
 typedef struct rg_answers {
@@ -11,11 +11,13 @@ typedef struct rg_answers {
   rung_batches *batches;
   int64_t batch, outputs, left; /* batches that are to come */
   bool classes;
-  int exit;        /* that answers; exits + 1 is the end */
-  void *scores;    /* [batch][outputs] in the network's arithmetic */
-  double *answer;  /* [batch][outputs] */
-  double *log_sum; /* [batch]: log sum exp of the scores */
-  double *scale;   /* what a batch divides by: [channels] */
+  rg_inference *walk; /* to the exit that answers, or */
+  rg_early *early;    /* to the first that is sure */
+  int *exit;          /* [batch]: that answered; exits + 1 is the end */
+  void *scores;       /* [batch][outputs] in the network's arithmetic */
+  double *answer;     /* [batch][outputs] */
+  double *log_sum;    /* [batch]: log sum exp of the scores */
+  double *scale;      /* what a batch divides by: [channels] */
 } rg_answers;
 
 /* Checks that set and network fit, and makes ready. Release it, also after a failure. */

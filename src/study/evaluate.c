@@ -11,7 +11,7 @@ rung_evaluate_options rung_evaluate_options_default(void) {
 /* The public result and what its numbers are made of; the arrays are owned. */
 typedef struct evaluation_parts {
   rung_network_evaluation told; /* first: what the caller has is a pointer to it */
-  int64_t *confusion;
+  int64_t *confusion, *answered;
   rung_confidence_bin *bin;
   rung_output_error *error;
   rung_worst_sample *worst;
@@ -32,7 +32,9 @@ static rung_status make(rung_context *ctx, const rung_network *network, const ru
   bool classes = rung_network_classes(network) != NULL;
   e->most_worst = options->worst;
   e->worst = rg_calloc(ctx, (size_t)options->worst + 1, sizeof *e->worst);
-  if (!e->worst) return RUNG_E_MEMORY;
+  if (options->confidence != 0) e->told.exits = rung_network_exits(network) + 1;
+  e->answered = rg_calloc(ctx, (size_t)e->told.exits + 1, sizeof *e->answered);
+  if (!e->worst || !e->answered) return RUNG_E_MEMORY;
   if (classes != (rung_dataset_classes(set) > 0))
     return rg_fail(ctx, RUNG_E_DATA, "the network tells %s, but the samples have %s",
                    classes ? "classes" : "values", classes ? "values" : "classes");
@@ -108,6 +110,7 @@ static rung_status take_batch(evaluation_parts *e, const rg_answers *a, const ru
     const double *value = e->told.classes ? NULL : rung_dataset_values(set, sample);
     if (label < 0 || (!e->told.classes && !value)) continue;
     e->told.samples++;
+    if (e->told.exits) e->answered[a->exit[i] - 1]++;
     if (value)
       take_values(e, sample, value, answer, scale);
     else
@@ -140,6 +143,15 @@ static void finish_values(evaluation_parts *e) {
   }
 }
 
+static rung_status finish_exits(evaluation_parts *e, const rg_answers *a) {
+  double sum = 0;
+  for (int i = 0; i < e->told.exits; i++)
+    if (e->answered[i]) sum += (double)e->answered[i] * rung_network_early_cost(a->network, i + 1);
+  e->told.multiply_adds = e->told.exits ? sum / (double)e->told.samples : NAN;
+  if (!isnan(sum)) return RUNG_OK;
+  return rg_fail(a->ctx, RUNG_E_MEMORY, "out of memory while multiply-adds were counted");
+}
+
 static rung_status run(evaluation_parts *e, rg_answers *a, const rung_dataset *set) {
   rung_batch batch;
   for (bool more = true; more;) {
@@ -153,6 +165,8 @@ static rung_status run(evaluation_parts *e, rg_answers *a, const rung_dataset *s
     finish_classes(e);
   else
     finish_values(e);
+  RG_TRY(finish_exits(e, a));
+  e->told.answered = e->answered;
   e->told.confusion = e->confusion;
   e->told.bin = e->bin;
   e->told.error = e->error;
@@ -185,6 +199,7 @@ void rung_network_evaluation_destroy(rung_context *ctx, rung_network_evaluation 
   if (!evaluation) return;
   evaluation_parts *e = (evaluation_parts *)(void *)evaluation; /* its first member */
   rg_free(ctx, e->confusion);
+  rg_free(ctx, e->answered);
   rg_free(ctx, e->bin);
   rg_free(ctx, e->error);
   rg_free(ctx, e->worst);

@@ -1,8 +1,10 @@
-/* Exits: files, scores of modules one after the other, numbers there and back, cuts. */
+/* Exits: files, scores of modules one after the other, early answers, numbers there and back, cuts.
+ */
 #include <math.h>
 #include <stdio.h>
 
 #include "fail_alloc.h"
+#include "nn/early.h"
 #include "nn/module.h"
 #include "nn/network.h"
 #include "test.h"
@@ -163,6 +165,198 @@ static void modules_one_after_the_other_are_the_whole(void **state) {
   for (size_t k = 0; k < COUNT(examples); k++) check_modules(*state, &examples[k]);
 }
 
+/* ---- early answers ---- */
+
+static rung_network *make_classes(rung_context *ctx, const example *e, rung_dtype dtype) {
+  static const char *const names[OUTPUTS] = {"a", "b", "c"};
+  rung_network_settings s = settings_of(e);
+  rung_network *n;
+  assert_ok(ctx, rung_network_create(ctx, &s, sample_of(e), OUTPUTS, dtype, 3, &n));
+  for (int64_t i = 0; i < n->parameters; i++) {
+    double began = rg_fetch(dtype, n->theta, i).hi;
+    rg_store(dtype, n->theta, i, (rung_dd){began + 0.3 * rg_normal(7, 7, (uint64_t)i), 0});
+  }
+  for (int64_t i = 0; i < n->statistics; i++)
+    rg_store(dtype, n->running, i, (rung_dd){0.5 + rg_uniform(8, 7, (uint64_t)i), 0});
+  assert_ok(ctx, rung_network_set_classes(n, ctx, names));
+  return n;
+}
+
+/* The largest probability, by the C library. */
+static double largest_probability(rung_dtype dtype, const void *scores, int64_t sample) {
+  double z[OUTPUTS], largest = -INFINITY, sum = 0;
+  for (int k = 0; k < OUTPUTS; k++) {
+    z[k] = rg_fetch(dtype, scores, sample * OUTPUTS + k).hi;
+    largest = fmax(largest, z[k]);
+  }
+  for (int k = 0; k < OUTPUTS; k++) sum += exp(z[k] - largest);
+  return 1 / sum;
+}
+
+/* A confidence between those that two of the samples have at the first exit, far from both. */
+static double middle_confidence(rung_dtype dtype, const void *scores, double share) {
+  double p[SAMPLES];
+  for (int i = 0; i < SAMPLES; i++) {
+    double own = largest_probability(dtype, scores, i);
+    int at = i;
+    for (; at > 0 && p[at - 1] > own; at--) p[at] = p[at - 1];
+    p[at] = own;
+  }
+  int below = (int)(share * (SAMPLES - 2));
+  return (p[below] + p[below + 1]) / 2;
+}
+
+typedef struct early_case {
+  rung_network *n;
+  char *x, *score[5]; /* [exits + 1][SAMPLES][OUTPUTS]: what each exit says of each sample */
+  size_t answer;      /* bytes of a sample's scores */
+} early_case;
+
+static early_case open_early(rung_context *ctx, const example *e, rung_dtype dtype) {
+  early_case c = {.n = make_classes(ctx, e, dtype), .answer = OUTPUTS * rung_dtype_size(dtype)};
+  int64_t numbers = SAMPLES * rung_shape_count(&c.n->sample);
+  c.x = rg_alloc(ctx, (size_t)numbers, rung_dtype_size(dtype));
+  fill(dtype, c.x, numbers, 1);
+  for (int k = 0; k <= e->exits; k++) {
+    c.score[k] = rg_alloc(ctx, SAMPLES, c.answer);
+    assert_ok(ctx, rung_network_apply_exit(c.n, ctx, k + 1, SAMPLES, c.x, c.score[k]));
+  }
+  return c;
+}
+
+static void close_early(rung_context *ctx, early_case *c) {
+  for (int k = 0; k <= c->n->exits.count; k++) rg_free(ctx, c->score[k]);
+  rg_free(ctx, c->x);
+  rung_network_destroy(c->n);
+}
+
+/* Samples `first` on, by themselves: the exit is the first that is sure of each, its scores have
+ * the bits of that exit over all samples, and modules compute those that come to them alone. */
+static void check_early(rung_context *ctx, const early_case *c, double confidence, int64_t batch,
+                        int64_t first, int64_t count) {
+  const int ends = c->n->exits.count + 1;
+  const size_t sample = (size_t)rung_shape_count(&c->n->sample) * rung_dtype_size(c->n->dtype);
+  int exit[SAMPLES], came[6] = {0};
+  char *y = rg_alloc(ctx, SAMPLES, c->answer);
+  rg_early *early;
+  assert_ok(ctx, rg_early_create(c->n, ctx, confidence, batch, &early));
+  assert_ok(ctx, rg_early_run(early, count, c->x + (size_t)first * sample, y, exit));
+  for (int64_t i = 0; i < count; i++) {
+    int expected = 1;
+    while (expected < ends &&
+           largest_probability(c->n->dtype, c->score[expected - 1], first + i) < confidence)
+      expected++;
+    assert_int_equal(exit[i], expected);
+    assert_memory_equal(y + (size_t)i * c->answer,
+                        c->score[expected - 1] + (size_t)(first + i) * c->answer, c->answer);
+    for (int m = 1; m <= expected; m++) came[m]++;
+  }
+  for (int m = 1; m <= ends; m++) assert_int_equal(rg_early_ran(early, m), came[m]);
+  rg_early_destroy(early);
+  rg_free(ctx, y);
+}
+
+static void samples_leave_at_the_first_sure_exit(void **state) {
+  rung_context *ctx = *state;
+  for (size_t k = 0; k < COUNT(examples); k++) {
+    rung_dtype dtype = k % 3 == 0 ? RUNG_F32 : RUNG_F64;
+    early_case c = open_early(ctx, &examples[k], dtype);
+    for (int share = 1; share <= 3; share++) {
+      double confidence = middle_confidence(dtype, c.score[0], share / 4.0);
+      check_early(ctx, &c, confidence, SAMPLES, 0, SAMPLES);
+      check_early(ctx, &c, confidence, 11, 3, 61);
+    }
+    close_early(ctx, &c);
+  }
+}
+
+static void early_answers_do_not_know_each_other(void **state) {
+  rung_context *ctx = *state;
+  for (rung_dtype dtype = RUNG_F32; dtype <= RUNG_DD; dtype++) {
+    early_case c = open_early(ctx, &examples[6], dtype);
+    double confidence = middle_confidence(dtype, c.score[0], 0.5);
+    for (int threads = 1; threads <= 3; threads += 2) {
+      assert_ok(ctx, rung_set_threads(ctx, threads));
+      for (int64_t i = 0; i < SAMPLES; i += 9) check_early(ctx, &c, confidence, 1, i, 1);
+      check_early(ctx, &c, confidence, 64, 0, SAMPLES);
+      check_early(ctx, &c, confidence, 7, 1, 20);
+    }
+    /* All leave at once; and hardly anyone before the end. */
+    check_early(ctx, &c, 1e-300, 64, 0, SAMPLES);
+    check_early(ctx, &c, 1, 64, 0, SAMPLES);
+    check_early(ctx, &c, confidence, 64, 0, 0);
+    close_early(ctx, &c);
+  }
+}
+
+/* Where scores are no numbers, no exit is sure. */
+static void lost_scores_go_to_the_end(void **state) {
+  rung_context *ctx = *state;
+  rung_network *n = make_classes(ctx, &examples[11], RUNG_F64);
+  double x[2][3] = {{NAN, 1, 2}, {1, 2, 3}}, y[2][OUTPUTS];
+  int exit[2];
+  assert_ok(ctx, rung_network_apply_early(n, ctx, 1e-9, 2, x, y, exit));
+  assert_int_equal(exit[0], 4);
+  assert_true(isnan(y[0][0]));
+  assert_int_equal(exit[1], 1);
+  rung_network_destroy(n);
+}
+
+static void early_answers_are_refused(void **state) {
+  rung_context *ctx = *state;
+  static const double wrong[] = {0, -0.5, 1.0001, NAN, INFINITY};
+  rung_network *n = make_classes(ctx, &examples[11], RUNG_F64);
+  double x[3] = {0}, y[OUTPUTS];
+  int exit;
+  for (size_t i = 0; i < COUNT(wrong); i++)
+    assert_error(ctx, rung_network_apply_early(n, ctx, wrong[i], 1, x, y, &exit), RUNG_E_ARGUMENT,
+                 "confidence: expected more than 0 and at most 1, found");
+  assert_error(ctx, rung_network_apply_early(n, ctx, 0.5, -1, x, y, &exit), RUNG_E_ARGUMENT,
+               "apply: -1 samples");
+  rung_network_destroy(n);
+  n = make(ctx, &examples[11]);
+  assert_error(ctx, rung_network_apply_early(n, ctx, 0.5, 1, x, y, &exit), RUNG_E_ARGUMENT,
+               "confidence: expected a network that tells classes");
+  rung_network_destroy(n);
+  example none = examples[11];
+  none.exits = 0;
+  n = make_classes(ctx, &none, RUNG_F64);
+  assert_error(ctx, rung_network_apply_early(n, ctx, 0.5, 1, x, y, &exit), RUNG_E_ARGUMENT,
+               "confidence: expected a network with exits");
+  rung_network_destroy(n);
+}
+
+/* ---- numbers, cuts ---- */
+
+/* A cut network says what the exit says, and has none of the numbers behind it. */
+static void cut_networks_are_their_exits(void **state) {
+  rung_context *ctx = *state;
+  for (size_t k = 0; k < COUNT(examples); k++) {
+    early_case c = open_early(ctx, &examples[k], RUNG_F64);
+    char *y = rg_alloc(ctx, SAMPLES, c.answer);
+    rung_network *cut;
+    rung_tensor tensor;
+    for (int exit = 1; exit <= c.n->exits.count + 1; exit++) {
+      assert_ok(ctx, rg_network_cut(c.n, ctx, exit, &cut));
+      assert_ok(ctx, rung_network_apply(cut, ctx, SAMPLES, c.x, y));
+      assert_memory_equal(y, c.score[exit - 1], SAMPLES * c.answer);
+      assert_string_equal(rung_network_classes(cut)[1], "b");
+      assert_true(rung_network_cost(cut, 1) == rung_network_cost(c.n, exit));
+      assert_int_equal(rung_network_exits(cut), 0);
+      assert_true(cut->parameters < c.n->parameters);
+      for (int i = 0; i < rung_network_tensors(cut); i++) { /* of exits the one alone */
+        assert_ok(ctx, rung_network_tensor(cut, ctx, i, &tensor));
+        char own[16];
+        snprintf(own, sizeof own, "exit%d.", exit);
+        if (!strncmp(tensor.name, "exit", 4)) assert_memory_equal(tensor.name, own, strlen(own));
+      }
+      rung_network_destroy(cut);
+    }
+    rg_free(ctx, y);
+    close_early(ctx, &c);
+  }
+}
+
 /* Each module's numbers, changed and given, are the whole's; taken back they are the module's. All
  * of the whole's numbers belong to a module. */
 static void numbers_go_there_and_back(void **state) {
@@ -316,6 +510,8 @@ static void what_cannot_be_is_refused(void **state) {
   assert_error(ctx, rung_network_apply_exit(n, ctx, 0, 1, x, y), RUNG_E_ARGUMENT, "found 0");
   assert_error(ctx, rg_network_module(n, ctx, 5, &part), RUNG_E_ARGUMENT,
                "exits: module: expected 1 to 4, found 5");
+  assert_error(ctx, rg_network_cut(n, ctx, 5, &part), RUNG_E_ARGUMENT,
+               "exits: exit: expected 1 to 4, found 5");
   rung_network_destroy(n);
 }
 
@@ -351,6 +547,8 @@ static void costs_are_counted(void **state) {
   rung_network *n = make(ctx, &examples[0]); /* 3 to 4 to 8 to 3; the exit 4 to 4 to 3 */
   assert_true(rung_network_cost(n, 1) == 3 * 4 + 4 * 4 + 4 * 3);
   assert_true(rung_network_cost(n, 2) == 3 * 4 + 4 * 8 + 8 * 3);
+  assert_true(rung_network_early_cost(n, 1) == rung_network_cost(n, 1));
+  assert_true(rung_network_early_cost(n, 2) == rung_network_cost(n, 2) + 4 * 4 + 4 * 3);
   rung_network_destroy(n);
   n = make(ctx, &examples[2]); /* the stem; the exit's convolution */
   assert_true(rung_network_cost(n, 1) == 36 * 9 * (2 * 4 + 4 * 4) + 4 * 3);
@@ -397,8 +595,25 @@ static rung_status make_cut_apply(rung_context *ctx, void *arg) {
   return status;
 }
 
+static rung_status cut_and_answer_early(rung_context *ctx, void *arg) {
+  (void)arg;
+  static const char *const names[OUTPUTS] = {"a", "b", "c"};
+  rung_network_settings s = settings_of(&examples[11]);
+  rung_network *n = NULL, *cut = NULL;
+  double x[5][3] = {{1, 2, 3}}, y[5][OUTPUTS];
+  int exit[5];
+  rung_status status = rung_network_create(ctx, &s, &row, OUTPUTS, RUNG_F64, 1, &n);
+  if (status == RUNG_OK) status = rung_network_set_classes(n, ctx, names);
+  if (status == RUNG_OK) status = rung_network_apply_early(n, ctx, 0.5, 5, x, y, exit);
+  if (status == RUNG_OK) status = rg_network_cut(n, ctx, 2, &cut);
+  rung_network_destroy(cut);
+  rung_network_destroy(n);
+  return status;
+}
+
 static void every_allocation_may_fail(void **state) {
   (void)state;
+  assert_true(fail_each_allocation(cut_and_answer_early, NULL, (fail_options){.most = 300}) > 100);
   assert_true(fail_each_allocation(make_cut_apply, NULL, (fail_options){.most = 300}) > 100);
 }
 
@@ -407,6 +622,11 @@ int main(void) {
       TEST(files_keep_exits),
       TEST(damaged_exits_are_refused),
       TEST(modules_one_after_the_other_are_the_whole),
+      TEST(samples_leave_at_the_first_sure_exit),
+      TEST(early_answers_do_not_know_each_other),
+      TEST(lost_scores_go_to_the_end),
+      TEST(early_answers_are_refused),
+      TEST(cut_networks_are_their_exits),
       TEST(numbers_go_there_and_back),
       TEST(the_only_module_is_the_network),
       TEST(the_chain_does_not_change),

@@ -13,6 +13,7 @@
 typedef struct example {
   rung_network *network;
   int64_t inputs, outputs;
+  int exit; /* at which files end; 0: the network's own end */
   size_t size;
   char *x, *y; /* samples before normalisation, and their scores */
   char folder[24];
@@ -31,9 +32,12 @@ static void run(const example *e, const char *command) {
   if (system(line) != 0) fail_msg("failed: %s", line);
 }
 
-static example open_example(rung_context *ctx, const rung_network_settings *settings,
-                            const rung_shape *sample, rung_dtype dtype) {
-  example e = {.outputs = 3, .size = rung_dtype_size(dtype), .folder = "/tmp/rung-test-XXXXXX"};
+static example open_exit(rung_context *ctx, const rung_network_settings *settings,
+                         const rung_shape *sample, rung_dtype dtype, int exit) {
+  example e = {.outputs = 3,
+               .exit = exit,
+               .size = rung_dtype_size(dtype),
+               .folder = "/tmp/rung-test-XXXXXX"};
   assert_non_null(mkdtemp(e.folder));
   assert_ok(ctx, rung_network_create(ctx, settings, sample, e.outputs, dtype, 5, &e.network));
   for (int64_t i = 0; i < e.network->parameters; i++) { /* none is 0 or 1 */
@@ -57,11 +61,17 @@ static example open_example(rung_context *ctx, const rung_network_settings *sett
     rg_store(dtype, e.x, i, (rung_dd){x, 0});
     rg_store(dtype, normal, i, (rung_dd){(x - mean[k]) * scale[k], 0});
   }
-  assert_ok(ctx, rung_network_apply(e.network, ctx, SAMPLES, normal, e.y));
+  if (!exit) exit = rung_network_exits(e.network) + 1;
+  assert_ok(ctx, rung_network_apply_exit(e.network, ctx, exit, SAMPLES, normal, e.y));
   rg_free(ctx, normal);
   write_into(ctx, &e, "x", e.x, count * e.size);
   write_into(ctx, &e, "y", e.y, (size_t)(SAMPLES * e.outputs) * e.size);
   return e;
+}
+
+static example open_example(rung_context *ctx, const rung_network_settings *settings,
+                            const rung_shape *sample, rung_dtype dtype) {
+  return open_exit(ctx, settings, sample, dtype, 0);
 }
 
 static void close_example(rung_context *ctx, example *e) {
@@ -80,11 +90,11 @@ static const char main_text[] =
     "    net(x, y);\n    if (net_largest(y) >= NET_OUTPUTS) return 1;\n"
     "    if (fwrite(y, sizeof y, 1, stdout) != 1) return 1;\n  }\n  return 0;\n}\n";
 
-static void check_c(rung_context *ctx, const example *e, rung_dtype dtype) {
+static size_t check_c(rung_context *ctx, const example *e, rung_dtype dtype) {
   static const char *const type[] = {"float", "double", "net_dd"};
   char *text, command[200];
   size_t length;
-  rung_export_options options = {.name = "net"};
+  rung_export_options options = {.name = "net", .exit = e->exit};
   assert_ok(ctx, rung_network_export_c(e->network, ctx, &options, &text, &length));
   assert_int_equal(strlen(text), length);
   write_into(ctx, e, "net.c", text, length);
@@ -95,6 +105,7 @@ static void check_c(rung_context *ctx, const example *e, rung_dtype dtype) {
            "./main <x >found && cmp found y",
            type[dtype]);
   run(e, command);
+  return length;
 }
 
 static const char script[] =
@@ -117,13 +128,14 @@ static bool have_onnx(void) {
   return system(line) == 0;
 }
 
-static void check_onnx(rung_context *ctx, const example *e, const char *type, double tolerance) {
+static size_t check_onnx(rung_context *ctx, const example *e, const char *type, double tolerance) {
   char *file, command[300];
   size_t length;
-  assert_ok(ctx, rung_network_export_onnx(e->network, ctx, &file, &length));
+  rung_export_options options = {.exit = e->exit};
+  assert_ok(ctx, rung_network_export_onnx(e->network, ctx, &options, &file, &length));
   if (!have_onnx()) {
     rung_free(ctx, file);
-    return;
+    return length;
   }
   write_into(ctx, e, "net.onnx", file, length);
   write_into(ctx, e, "check.py", script, sizeof script - 1);
@@ -131,6 +143,7 @@ static void check_onnx(rung_context *ctx, const example *e, const char *type, do
   const char *name = getenv("RUNG_PYTHON");
   snprintf(command, sizeof command, "%s check.py %s %g", name ? name : "python3", type, tolerance);
   run(e, command);
+  return length;
 }
 
 static const rung_shape features = {1, {6}}, image = {3, {8, 8, 2}};
@@ -186,6 +199,28 @@ static void images(void **state) {
   }
 }
 
+/* Files that end at an exit: behind a stem, inside a stage, of two states, at the end; each says
+ * what the exit says, and is the longer the more layers it has before the same kind of head. */
+static void exits(void **state) {
+  static const char *const blocks[] = {"resnet", "hamiltonian", "leapfrog"};
+  static const char *const heads[] = {"conv", "pool", "mlp"};
+  rung_context *ctx = *state;
+  for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) {
+    rung_network_settings s = rung_network_settings_default();
+    s.architecture = "conv", s.block = blocks[i], s.stages = 2, s.norm = "batch";
+    s.channels[0] = 4, s.channels[1] = 8, s.layers[0] = 2, s.layers[1] = 2;
+    s.exits = 3, s.exit_at[0] = 1, s.exit_at[1] = 2, s.exit_at[2] = 5, s.exit_head = heads[i];
+    size_t c = 0, onnx = 0;
+    for (int exit = 1; exit <= 4; exit++) {
+      example e = open_exit(ctx, &s, &image, RUNG_F32, exit);
+      size_t long_c = check_c(ctx, &e, RUNG_F32), long_onnx = check_onnx(ctx, &e, "float32", 1e-4);
+      if (exit < 4) assert_true(long_c > c && long_onnx > onnx);
+      c = long_c, onnx = long_onnx;
+      close_example(ctx, &e);
+    }
+  }
+}
+
 static void what_cannot_be_exported_is_said(void **state) {
   rung_context *ctx = *state;
   rung_network_settings s = rung_network_settings_default();
@@ -194,10 +229,16 @@ static void what_cannot_be_exported_is_said(void **state) {
   char *out;
   size_t length;
   rung_export_options options = {.name = "int"};
-  assert_error(ctx, rung_network_export_onnx(e.network, ctx, &out, &length), RUNG_E_UNSUPPORTED,
-               "quad");
+  assert_error(ctx, rung_network_export_onnx(e.network, ctx, NULL, &out, &length),
+               RUNG_E_UNSUPPORTED, "quad");
   assert_error(ctx, rung_network_export_c(e.network, ctx, &options, &out, &length), RUNG_E_ARGUMENT,
                "identifier");
+  options = (rung_export_options){.name = "net", .exit = 2};
+  assert_error(ctx, rung_network_export_c(e.network, ctx, &options, &out, &length), RUNG_E_ARGUMENT,
+               "exits: exit: expected 1 to 1, found 2");
+  options = (rung_export_options){.name = "net", .derivatives = 1};
+  assert_error(ctx, rung_network_export_c(e.network, ctx, &options, &out, &length),
+               RUNG_E_UNSUPPORTED, "export: derivatives of a network");
   close_example(ctx, &e);
 }
 
@@ -206,6 +247,7 @@ int main(void) {
       TEST(perceptron),
       TEST(integrators),
       TEST(images),
+      TEST(exits),
       TEST(what_cannot_be_exported_is_said),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

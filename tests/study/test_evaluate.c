@@ -34,6 +34,7 @@ static void write_table(char *path, bool classes) {
 }
 
 typedef struct thing {
+  int exits; /* asked for */
   rung_dataset *set;
   rung_network *network;
 } thing;
@@ -44,6 +45,12 @@ static rung_status make_thing(rung_context *ctx, const char *path, bool classes,
   rung_network_settings settings = rung_network_settings_default();
   settings.stages = 1;
   settings.channels[0] = 5;
+  settings.stages += out->exits; /* one behind each layer but the last */
+  settings.exits = out->exits;
+  for (int i = 0; i < out->exits; i++) {
+    settings.channels[i + 1] = 6;
+    settings.exit_at[i] = i + 1;
+  }
   how.regression = !classes;
   how.target = classes ? "kind" : "u,v";
   RG_TRY(rung_dataset_open(ctx, path, &how, &out->set));
@@ -262,10 +269,12 @@ typedef struct seen {
   double sum;
 } seen;
 
-static rung_status see(void *user, const int64_t *sample, int64_t count, const double *answer) {
+static rung_status see(void *user, const int64_t *sample, int64_t count, const double *answer,
+                       const int *exit) {
   seen *s = user;
   for (int64_t i = 0; i < count; i++) {
     assert_int_equal(sample[i], s->next++);
+    assert_int_equal(exit[i], 1);
     for (int k = 0; k < CLASSES; k++) s->sum += answer[i * CLASSES + k];
   }
   return s->next > 40 ? RUNG_E_CANCELLED : RUNG_OK;
@@ -279,9 +288,98 @@ static void answers_come_in_order(void **state) {
   thing t = {0};
   assert_ok(ctx, make_thing(ctx, path, true, RUNG_F32, &t));
   seen s = {0};
-  assert_int_equal(rung_network_answer(ctx, t.network, t.set, 16, 0, see, &s), RUNG_E_CANCELLED);
+  assert_int_equal(rung_network_answer(ctx, t.network, t.set, 16, 0, 0, see, &s), RUNG_E_CANCELLED);
   assert_int_equal(s.next, 48);
   assert_near(s.sum, 48, 1e-12);
+  drop_thing(&t);
+  unlink(path);
+}
+
+/* ---- early answers ---- */
+
+#define ENDS 3
+
+/* What was answered to each sample, and by which exit. */
+typedef struct record {
+  double p[ROWS][CLASSES];
+  int exit[ROWS];
+} record;
+
+static rung_status keep_answers(void *user, const int64_t *sample, int64_t count,
+                                const double *answer, const int *exit) {
+  record *r = user;
+  for (int64_t i = 0; i < count; i++) {
+    memcpy(r->p[sample[i]], answer + i * CLASSES, sizeof *r->p);
+    r->exit[sample[i]] = exit[i];
+  }
+  return RUNG_OK;
+}
+
+static int most_probable(const double *p) {
+  int best = 0;
+  for (int k = 1; k < CLASSES; k++) best = p[k] > p[best] ? k : best;
+  return best;
+}
+
+/* Answers and evaluation with a confidence, against what all exits say of all samples. */
+static void check_early(rung_context *ctx, const thing *t, const record *by, double confidence) {
+  record early;
+  double loss = 0, right = 0, work = 0;
+  int64_t answered[ENDS] = {0};
+  assert_ok(ctx,
+            rung_network_answer(ctx, t->network, t->set, 37, 0, confidence, keep_answers, &early));
+  for (int i = 0; i < ROWS; i++) {
+    int exit = 0, label = rung_dataset_label(t->set, i);
+    while (exit < ENDS - 1 && by[exit].p[i][most_probable(by[exit].p[i])] < confidence) exit++;
+    assert_int_equal(early.exit[i], exit + 1);
+    assert_memory_equal(early.p[i], by[exit].p[i], sizeof early.p[i]);
+    answered[exit]++;
+    loss -= log(early.p[i][label]) / ROWS;
+    right += most_probable(early.p[i]) == label;
+    work += rung_network_early_cost(t->network, exit + 1) / ROWS;
+  }
+  rung_evaluate_options how = rung_evaluate_options_default();
+  rung_network_evaluation *e;
+  how.confidence = confidence;
+  assert_ok(ctx, rung_network_evaluate(ctx, t->network, t->set, NULL, &how, &e));
+  assert_int_equal(e->exits, ENDS);
+  for (int k = 0; k < ENDS; k++) assert_int_equal(e->answered[k], answered[k]);
+  assert_near(e->loss, loss, 1e-12);
+  assert_near(e->accuracy, right / ROWS, 1e-12);
+  assert_near(e->multiply_adds, work, 1e-9);
+  rung_network_evaluation_destroy(ctx, e);
+}
+
+static void the_first_sure_exit_is_judged(void **state) {
+  rung_context *ctx = *state;
+  char path[] = "/tmp/rung-test-XXXXXX";
+  write_table(path, true);
+  thing t = {.exits = ENDS - 1};
+  record by[ENDS];
+  assert_ok(ctx, make_thing(ctx, path, true, RUNG_F64, &t));
+  double most = 0, sum = 0;
+  for (int exit = 0; exit < ENDS; exit++)
+    assert_ok(ctx,
+              rung_network_answer(ctx, t.network, t.set, 16, exit + 1, 0, keep_answers, &by[exit]));
+  for (int i = 0; i < ROWS; i++) {
+    double p = by[0].p[i][most_probable(by[0].p[i])];
+    most = p > most ? p : most;
+    sum += p / ROWS;
+  }
+  check_early(ctx, &t, by, sum); /* some leave at the first exit, some do not */
+  check_early(ctx, &t, by, (sum + most) / 2);
+  check_early(ctx, &t, by, 0.1);
+  check_early(ctx, &t, by, 1);
+  rung_evaluate_options both = rung_evaluate_options_default();
+  rung_network_evaluation *e;
+  both.exit = 1;
+  both.confidence = 0.5;
+  assert_error(ctx, rung_network_evaluate(ctx, t.network, t.set, NULL, &both, &e), RUNG_E_ARGUMENT,
+               "expected an exit or a confidence, found both: exit 1, confidence 0.5");
+  both.exit = 0;
+  both.confidence = -1;
+  assert_error(ctx, rung_network_evaluate(ctx, t.network, t.set, NULL, &both, &e), RUNG_E_ARGUMENT,
+               "confidence: expected more than 0 and at most 1, found -1");
   drop_thing(&t);
   unlink(path);
 }
@@ -326,13 +424,16 @@ static void what_does_not_fit_is_refused(void **state) {
 }
 
 static rung_status use(rung_context *ctx, void *arg) {
-  thing t = {0};
+  thing t = {.exits = 1};
   rung_network_evaluation *e = NULL;
   rung_evaluate_options how = rung_evaluate_options_default();
   how.worst = 3;
   rung_status status = make_thing(ctx, arg, true, RUNG_F32, &t);
   if (status == RUNG_OK) status = rung_network_evaluate(ctx, t.network, t.set, NULL, &how, &e);
   rung_network_evaluation_destroy(ctx, e);
+  how.confidence = 0.3;
+  if (status == RUNG_OK) status = rung_network_evaluate(ctx, t.network, t.set, NULL, &how, &e);
+  if (status == RUNG_OK) rung_network_evaluation_destroy(ctx, e);
   drop_thing(&t);
   return status;
 }
@@ -351,6 +452,7 @@ int main(void) {
       TEST(parts_and_noise),
       TEST(numbers_are_met),
       TEST(answers_come_in_order),
+      TEST(the_first_sure_exit_is_judged),
       TEST(what_does_not_fit_is_refused),
       TEST(every_allocation_may_fail),
   };
