@@ -84,6 +84,13 @@ static rg_cut begin_of(const rung_network *n, int module) {
   return module > 1 ? end_of(n, module - 1) : (rg_cut){0, 0};
 }
 
+double rg_body_cost(const rung_network *n) {
+  double sum = 0;
+  for (int i = 0; i < n->blocks.count - 1; i++)
+    sum += (double)n->blocks.list[i].layers * layer_cost(n, i);
+  return sum;
+}
+
 double rung_network_cost(const rung_network *n, int exit) {
   const rg_cut end = end_of(n, exit);
   double sum = 0;
