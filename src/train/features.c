@@ -21,8 +21,8 @@ struct rg_features {
   rung_context *ctx;
   int modules;
   rung_network *const *part; /* [modules] */
-  rg_inference **body;       /* [modules - 1] */
-  size_t *bytes;             /* [modules]: of a sample that passed through so many modules */
+  rg_inference *body[RUNG_MOST_EXITS];
+  size_t bytes[RUNG_MOST_EXITS + 1]; /* of a sample that passed through so many modules */
   int64_t batch, at_once;
   char *batch_out;    /* [batch] samples of any level */
   char *scratch[2];   /* [at_once] samples of any level */
@@ -53,9 +53,6 @@ static size_t most_bytes(const rg_features *f, int from) {
 }
 
 static rung_status make_bodies(rg_features *f) {
-  f->bytes = rg_calloc(f->ctx, (size_t)f->modules, sizeof *f->bytes);
-  f->body = rg_calloc(f->ctx, (size_t)f->modules, sizeof *f->body);
-  if (!f->bytes || !f->body) return RUNG_E_MEMORY;
   f->bytes[0] = rg_state_bytes(f->part[0], 0, 1);
   for (int k = 1; k < f->modules; k++) {
     const rung_network *p = f->part[k - 1];
@@ -114,10 +111,8 @@ static void drop_kept(rg_features *f) {
 void rg_features_destroy(rg_features *f) {
   if (!f) return;
   drop_kept(f);
-  for (int k = f->modules - 2; f->body && k >= 0; k--) /* the first lends to the others */
+  for (int k = f->modules - 2; k >= 0; k--) /* the first lends to the others */
     rg_inference_destroy(f->body[k]);
-  rg_free(f->ctx, f->body);
-  rg_free(f->ctx, f->bytes);
   rg_free(f->ctx, f->batch_out);
   rg_free(f->ctx, f->scratch[0]);
   rg_free(f->ctx, f->scratch[1]);
@@ -207,8 +202,8 @@ static rung_status take_index(rg_features *f) {
 }
 
 /* The cheapest place that there is room for; recomputing says why. */
-static void choose(rg_features *f, const rg_features_wish *w, const costs *c) {
-  size_t index = index_bytes(f->samples, f->range), all = index + (size_t)f->samples * f->each;
+static void choose(rg_features *f, const rg_features_wish *w, const costs *c, size_t all) {
+  size_t index = index_bytes(f->samples, f->range);
   rg_features_place wished = w->place;
   bool any = wished == RG_FEATURES_AUTO;
   f->place = RG_FEATURES_RECOMPUTE;
@@ -241,8 +236,8 @@ rung_status rg_features_keep(rg_features *f, const rg_features_wish *w) {
   f->range = w->range;
   f->folder = w->folder;
   f->each = most_bytes(f, 1);
-  choose(f, w, &c);
   size_t all = index_bytes(f->samples, f->range) + (size_t)f->samples * f->each;
+  choose(f, w, &c, all);
   if (f->place == RG_FEATURES_MEMORY && all > w->memory)
     return rg_fail(f->ctx, RUNG_E_BUDGET, "features take %zu bytes, of %zu that are left", all,
                    w->memory);

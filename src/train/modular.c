@@ -35,13 +35,14 @@ struct rg_modular {
   rung_context *ctx;
   rung_trainer *trainer;
   int modules;
-  member *list;          /* [modules] */
-  rung_network **part;   /* [modules]: those of the list */
-  penalty *penalty;      /* [modules] */
-  char *arena;           /* of all passes, which run one after the other */
-  char *handed[2];       /* parallel: what the last module and the one before it handed on */
-  rg_features *features; /* of modules in turn; else NULL */
+  member *list;     /* [modules] */
+  penalty *penalty; /* [modules] */
+  char *arena;      /* of all passes, which run one after the other */
+  char *handed[2];  /* parallel: what the last module and the one before it handed on */
   char (*name)[RG_MOST_DESCENT_STATES][NAME_LENGTH]; /* [modules]: of their optimisers' arrays */
+  /* Modules in turn: what frozen ones hand on, computed with the list's networks; else NULL. */
+  rg_features *features;
+  rung_network *part[RUNG_MOST_EXITS + 1];
 };
 
 /* ---- turns ---- */
@@ -206,10 +207,9 @@ static rung_status make_handed(rg_modular *m) {
 static rung_status make(rg_modular *m, size_t memory, size_t *least) {
   size_t before = rung_memory_now(m->ctx);
   m->list = rg_calloc(m->ctx, (size_t)m->modules, sizeof *m->list);
-  m->part = rg_calloc(m->ctx, (size_t)m->modules, sizeof *m->part);
   m->penalty = rg_calloc(m->ctx, (size_t)m->modules, sizeof *m->penalty);
   m->name = rg_calloc(m->ctx, (size_t)m->modules, sizeof *m->name);
-  if (!m->list || !m->part || !m->penalty || !m->name) return RUNG_E_MEMORY;
+  if (!m->list || !m->penalty || !m->name) return RUNG_E_MEMORY;
   for (int k = 0; k < m->modules; k++) RG_TRY(make_part(m, k));
   if (in_parallel(&m->trainer->training))
     RG_TRY(make_handed(m));
@@ -273,7 +273,6 @@ void rg_modular_destroy(rg_modular *m) {
   rg_free(m->ctx, m->arena);
   rg_free(m->ctx, m->name);
   rg_free(m->ctx, m->penalty);
-  rg_free(m->ctx, (void *)m->part);
   rg_free(m->ctx, m->list);
   rg_free(m->ctx, m);
 }

@@ -239,7 +239,7 @@ static void what_is_chosen_has_room_and_pays(void **state) {
   }
   rg_features_wish tight = wish_for(RG_FEATURES_MEMORY);
   tight.memory = all - 1;
-  assert_error(ctx, rg_features_keep(p.features, &tight), RUNG_E_BUDGET, "of features");
+  assert_error(ctx, rg_features_keep(p.features, &tight), RUNG_E_BUDGET, "features take");
   drop_parts(ctx, &p);
 }
 
@@ -277,6 +277,45 @@ static void a_disk_that_fails_costs_time_alone(void **state) {
     assert_null(rg_features_news(p.features));
     assert_int_equal(rg_features_where(p.features), RG_FEATURES_RECOMPUTE);
     drop_parts(ctx, &p);
+  }
+}
+
+/* ---- trainers ---- */
+
+/* As many steps of two trainers, of which one is told which samples there are. */
+static void batches_need_not_tell_their_samples(void **state) {
+  enum { TURN = 6 };
+  rung_context *ctx = *state;
+  double y[BATCH], x[BATCH * 5];
+  int64_t sample[BATCH];
+  rung_network *n[2] = {dense(ctx), dense(ctx)};
+  rung_trainer *trainer[2];
+  rung_training t = rung_training_default();
+  t.modulewise = 1;
+  t.procedure = "sequential";
+  t.batch = BATCH;
+  rg_features_wish wish = wish_for(RG_FEATURES_MEMORY);
+  for (int i = 0; i < 2; i++) {
+    assert_ok(ctx, rung_trainer_create(n[i], ctx, &t, MODULES * TURN, TURN, &trainer[i]));
+    size_t before = rung_trainer_bytes(trainer[i]);
+    assert_non_null(strstr(rung_trainer_plan(trainer[i]), "recomputed (batches do not tell"));
+    assert_ok(ctx, rg_trainer_keep_features(trainer[i], &wish));
+    assert_non_null(strstr(rung_trainer_plan(trainer[i]), "in memory"));
+    assert_true(rung_trainer_bytes(trainer[i]) > before + PLACES * 8 * sizeof(double));
+  }
+  for (int step = 0; step < MODULES * TURN; step++) {
+    draw(step, sample);
+    for (int i = 0; i < BATCH; i++) y[i] = (double)(sample[i] % CLASSES);
+    for (int i = 0; i < BATCH * 5; i++)
+      x[i] = rg_normal(7, (uint64_t)sample[i / 5], (uint64_t)(i % 5));
+    assert_ok(ctx,
+              rg_trainer_step(trainer[0], &(rung_batch){.x = x, .y = y, .sample = sample}, NULL));
+    assert_ok(ctx, rung_trainer_step(trainer[1], x, y, NULL, NULL));
+  }
+  assert_memory_equal(n[0]->theta, n[1]->theta, (size_t)n[0]->parameters * sizeof(double));
+  for (int i = 0; i < 2; i++) {
+    rung_trainer_destroy(trainer[i]);
+    rung_network_destroy(n[i]);
   }
 }
 
@@ -442,6 +481,7 @@ static int tests(void) {
       TEST(kept_features_are_read),
       TEST(what_is_chosen_has_room_and_pays),
       TEST(a_disk_that_fails_costs_time_alone),
+      TEST(batches_need_not_tell_their_samples),
       TEST(places_change_no_bits),
       TEST(stopped_runs_go_on_to_the_same_bytes),
       TEST(what_varies_is_computed_anew),
