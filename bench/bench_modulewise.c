@@ -11,6 +11,7 @@
 #include "cases.h"
 #include "nn/module.h"
 #include "rung/train.h"
+#include "train/trainer.h"
 
 /* ---- trainings by recipe ---- */
 
@@ -268,9 +269,100 @@ static void run_peer(void) {
     printf("  PyTorch: not found; set PYTHON to an interpreter that has it\n");
 }
 
+/* ---- modules in turn: features kept and computed anew ---- */
+
+enum { SAMPLES = 500, SIDE = 32, SMALL = 50, IN_TURN = 10 };
+
+static void start_in_turn(runner *r, rg_features_place place, int epochs) {
+  const rung_shape sample = {.rank = 3, .dim = {SIDE, SIDE, 3}};
+  const char *folder = getenv("TMPDIR");
+  rung_network_settings s = rung_network_settings_default();
+  rung_training t = rung_training_default();
+  r->ctx = context_of(setting("THREADS", 2));
+  s.architecture = "resnet";
+  s.opening_stride = 2;
+  s.stages = 1;
+  s.channels[0] = 16;
+  s.layers[0] = IN_TURN;
+  s.exits = IN_TURN - 1;
+  for (int k = 0; k < IN_TURN - 1; k++) s.exit_at[k] = k + 2; /* the first has the opening */
+  must(r->ctx, rung_network_create(r->ctx, &s, &sample, CLASSES, RUNG_F32, 1, &r->network));
+  t.batch = SMALL;
+  t.modulewise = 1;
+  t.procedure = "sequential";
+  int64_t per_epoch = SAMPLES / SMALL;
+  must(r->ctx, rung_trainer_create(r->network, r->ctx, &t, IN_TURN * epochs * per_epoch, per_epoch,
+                                   &r->trainer));
+  rg_features_wish wish = {.place = place,
+                           .samples = SAMPLES,
+                           .range = SAMPLES,
+                           .epochs = epochs,
+                           .memory = SIZE_MAX,
+                           .folder = folder ? folder : "/tmp"};
+  must(r->ctx, rg_trainer_keep_features(r->trainer, &wish));
+}
+
+/* Seconds of a step. */
+static double step_of(runner *r, const rung_batch *batch) {
+  double begin = rg_seconds();
+  must(r->ctx, rg_trainer_step(r->trainer, batch, NULL));
+  return rg_seconds() - begin;
+}
+
+static void gather_batch(const float *all, const int64_t *sample, float *x, float *y) {
+  size_t count = (size_t)SIDE * SIDE * 3;
+  for (int i = 0; i < SMALL; i++) {
+    memcpy(x + (size_t)i * count, all + (size_t)sample[i] * count, count * sizeof *x);
+    y[i] = (float)(sample[i] % CLASSES);
+  }
+}
+
+static void run_features(void) {
+  static const char *const names[] = {"memory", "disk", "computed anew"};
+  static int64_t order[SAMPLES];
+  runner r[3];
+  double all[3] = {0}, last[3] = {0};
+  int epochs = setting("EPOCHS", 5), turns = IN_TURN * epochs;
+  size_t count = (size_t)SIDE * SIDE * 3;
+  float *samples = malloc(SAMPLES * count * sizeof *samples);
+  float *x = malloc(SMALL * count * sizeof *x), y[SMALL];
+  if (!samples || !x) exit(1);
+  for (size_t i = 0; i < SAMPLES * count; i++) samples[i] = (float)rg_normal(1, 1, i);
+  for (int i = 0; i < 3; i++)
+    start_in_turn(&r[i], RG_FEATURES_MEMORY + (rg_features_place)i, epochs);
+  for (int epoch = 0; epoch < turns; epoch++) {
+    rg_shuffle(1, (uint64_t)epoch, SAMPLES, order);
+    for (int k = 0; k < SAMPLES / SMALL; k++) {
+      rung_batch batch = {.x = x, .y = y, .sample = order + (size_t)k * SMALL};
+      gather_batch(samples, batch.sample, x, y);
+      for (int i = 0; i < 3; i++) {
+        double seconds = step_of(&r[i], &batch);
+        all[i] += seconds;
+        if (epoch > turns - epochs) last[i] += seconds;
+      }
+    }
+  }
+  printf(
+      "  resnet of %d modules of a block, 16 channels, %d x %d x 3 images, %d of them in batches "
+      "of %d, in turn, %d epochs each\n",
+      IN_TURN, SIDE, SIDE, SAMPLES, SMALL, epochs);
+  for (int i = 0; i < 3; i++) {
+    size_t bytes = (size_t)r[2].network->parameters * sizeof(float);
+    bool same = memcmp(r[i].network->theta, r[2].network->theta, bytes) == 0;
+    printf("  %-14s %.1f s, %.2f of computing anew; the last turn but its first epoch %.2f; %s\n",
+           names[i], all[i], all[i] / all[2], last[i] / last[2],
+           same ? "the same bits" : "OTHER BITS");
+  }
+  for (int i = 0; i < 3; i++) finish(&r[i]);
+  free(samples);
+  free(x);
+}
+
 static const bench_case cases[] = {
     {"memory", "resnet-110 cut into 2 to 16 modules: bytes and time beside end to end", run_memory},
     {"peer", "resnet-110 with 8 modules: peak of memory beside PyTorch's end to end", run_peer},
+    {"features", "modules in turn: features kept in memory, on the disk, computed anew",
+     run_features},
     {"cifar", "2% of CIFAR-10, 10 modules in turn: penalty against none and end to end", run_cifar},
     {"mnist", "MNIST, 20 modules in parallel, few images: penalty against none", run_mnist},
     {"fashion", "Fashion-MNIST, 4 modules: within 0.5 points of end to end", run_fashion},

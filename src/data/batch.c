@@ -109,12 +109,19 @@ static rung_status make_scratch(rung_batches *b) {
   return make_values(b);
 }
 
+static bool augments(const rung_batch_options *o) {
+  return o->training && (rg_augment_moves(&o->augment) || o->augment.noise > 0);
+}
+
+const char *rg_batches_vary(const rung_batches *b) {
+  return augments(&b->options) ? "augmentation changes samples from epoch to epoch" : NULL;
+}
+
 /* Threads cost more than they save where a batch is small and simple. */
 static int choose_ahead(const rung_batches *b) {
   const rung_batch_options *o = &b->options;
-  bool costly = b->set->files || b->set->pixels.file >= 0 ||
-                (o->training && (rg_augment_moves(&o->augment) || o->augment.noise > 0)) ||
-                o->corruption != RUNG_CLEAN;
+  bool costly =
+      b->set->files || b->set->pixels.file >= 0 || augments(o) || o->corruption != RUNG_CLEAN;
   if (o->prefetch >= 0) return o->prefetch;
   return costly || rung_dataset_size(b->set) * b->size >= 65536 ? 2 : 0;
 }

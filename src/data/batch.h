@@ -48,6 +48,9 @@ struct rung_batches {
   pthread_cond_t can_take, can_make;
 };
 
+/* Why a sample's numbers differ from epoch to epoch, in a few words; NULL: they do not. */
+const char *rg_batches_vary(const rung_batches *b);
+
 /* Makes the batch slot->epoch, slot->number. Takes no memory from ctx. */
 rung_status rg_make_batch(rung_batches *b, rung_context *ctx, rg_slot *slot);
 

@@ -89,6 +89,13 @@ static double layer_cost(const rung_network *n, int block) {
   return sum;
 }
 
+double rg_body_cost(const rung_network *n) {
+  double sum = 0;
+  for (int i = 0; i < n->blocks.count - 1; i++)
+    sum += (double)n->blocks.list[i].layers * layer_cost(n, i);
+  return sum;
+}
+
 static double cost_of_chain(const rung_network *n, rg_cut end) {
   double sum = 0;
   for (int i = 0; i <= end.block; i++) {

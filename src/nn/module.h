@@ -32,6 +32,8 @@ rung_status rg_network_module(const rung_network *whole, rung_context *ctx, int 
  * are no settings that make it: it is not for files. */
 rung_status rg_network_cut(const rung_network *whole, rung_context *ctx, int exit,
                            rung_network **out);
+/* Multiply-adds of a sample in all blocks but the last, in inference; NaN where memory runs out. */
+double rg_body_cost(const rung_network *network);
 /* Copy a module's parameters and statistics to the whole, and back. */
 void rg_module_give(const rung_network *part, rung_network *whole, int module);
 void rg_module_take(rung_network *part, const rung_network *whole, int module);

@@ -170,6 +170,9 @@ static const rg_recipe_key keys[] = {
      "modulewise: whether W sums the mean or the sum of squares of what a layer adds"},
     {"training.head", RG_VALUE_CHOICE, "conv", 0, 0, "conv pool mlp", NULL,
      "modulewise: the classifier of each module but the last"},
+    {"training.features", RG_VALUE_CHOICE, "auto", 0, 0, "auto memory disk recompute", NULL,
+     "modulewise, modules in turn: whether what frozen modules hand on is kept for each sample; "
+     "auto: where that is cheaper and there is room; changes no result"},
     {"training.precision", RG_VALUE_CHOICE, "single", 0, 0, "single double quad", NULL,
      "arithmetic of weights and training: about 7, 16 or 32 digits"},
     /* run */

@@ -100,9 +100,11 @@ void rg_folder_remove(rg_folder *folder) {
   if (folder->made) rmdir(folder->path);
 }
 
-/* "log.jsonl.tmp-123": what rg_write_file() leaves behind where it is killed. */
+/* "log.jsonl.tmp-123": what rg_write_file() leaves behind where it is killed; and the file of
+ * features (features.c), which has a name but for a moment. */
 static bool is_left_behind(const char *name) {
-  static const char mark[] = ".tmp-";
+  static const char mark[] = ".tmp-", features[] = "features.tmp-";
+  if (strncmp(name, features, sizeof features - 1) == 0) return true;
   for (size_t i = 0; i < NAMES; i++) {
     size_t length = strlen(names[i]);
     if (strncmp(name, names[i], length) == 0 && strncmp(name + length, mark, sizeof mark - 1) == 0)

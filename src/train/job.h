@@ -135,6 +135,15 @@ int64_t rg_job_first_epoch(const rg_job *job, int level);
 /* Peak of the memory above the program itself. */
 size_t rg_job_peak(const rg_job *job);
 
+/* ---- job_features.c ---- */
+
+/* Bytes that are to be left for features of frozen modules whatever the trainer's plan. */
+size_t rg_job_feature_bytes(const rg_job *job);
+/* Lets the trainer keep features as the recipe says, in what the plan left of `rest`. */
+rung_status rg_job_keep_features(rg_job *job, size_t rest);
+/* Tells where they cannot be kept any longer. */
+void rg_job_tell_features(rg_job *job);
+
 /* ---- job_evaluate.c ---- */
 
 typedef struct rg_score {
@@ -179,6 +188,7 @@ void rg_job_event_start(rg_job *job);
 void rg_job_event_plan(rg_job *job);
 void rg_job_event_epoch(rg_job *job, const rung_epoch *epoch);
 void rg_job_event_restored(rg_job *job, const char *why);
+void rg_job_event_features(rg_job *job, const char *why);
 void rg_job_event_score(rg_job *job, const char *set, const rg_score *score);
 void rg_job_event_result(rg_job *job);
 

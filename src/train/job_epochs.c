@@ -143,7 +143,7 @@ static rung_status step(rg_job *j) {
   double begun = rg_seconds();
   RG_TRY(rung_batches_next(j->batches, &batch));
   double got = rg_seconds();
-  RG_TRY(rung_trainer_step(j->trainer, batch.x, batch.y, batch.weight, &loss));
+  RG_TRY(rg_trainer_step(j->trainer, &batch, &loss));
   j->data_seconds += got - begun;
   j->step_seconds += rg_seconds() - got;
   rg_job_count_right(j, rung_trainer_scores(j->trainer), &batch, &s->right, &s->counted);
@@ -152,6 +152,7 @@ static rung_status step(rg_job *j) {
   s->loss_sum += loss;
   s->step++;
   j->steps_here++;
+  rg_job_tell_features(j);
   if (!rg_watch_add(&j->watch, loss)) return RUNG_OK;
   return rg_fail(j->ctx, RUNG_E_NUMERIC, "the loss has jumped to %g and stayed there for %d steps",
                  loss, RG_WATCH_ROW);

@@ -142,6 +142,13 @@ void rg_job_event_restored(rg_job *j, const char *why) {
   end(j);
 }
 
+void rg_job_event_features(rg_job *j, const char *why) {
+  begin(j, "features");
+  add_whole(&j->events, "epoch", (int64_t)j->standing.epoch + 1);
+  add_string(&j->events, "recomputed", why);
+  end(j);
+}
+
 void rg_job_event_score(rg_job *j, const char *set, const rg_score *score) {
   rg_text *out = begin(j, "score");
   int64_t classes = rung_network_outputs(j->network);

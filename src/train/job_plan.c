@@ -176,15 +176,17 @@ static rung_status make_trainer(rg_job *j, size_t *missing) {
   int level = (int)j->standing.level;
   *missing = 0;
   RG_TRY(measure_rest(j, &rest));
-  if (j->limit) t.memory = j->limit > rest ? j->limit - rest : 1;
+  size_t features = rg_job_feature_bytes(j), taken = rest + features;
+  if (j->limit) t.memory = j->limit > taken ? j->limit - taken : 1;
   rung_status status =
       rg_trainer_create(j->network, j->ctx, &t, rg_job_epochs_of(j, level) * j->per_epoch,
                         j->per_epoch, strcmp(j->stability, "off") != 0, &least, &j->trainer);
   if (status == RUNG_E_BUDGET && j->limit) {
-    *missing = rest + least - j->limit;
-    return fail_budget(j, rest, least);
+    *missing = taken + least - j->limit;
+    return fail_budget(j, rest, features + least);
   }
   if (status != RUNG_OK) return status;
+  RG_TRY(rg_job_keep_features(j, rest));
   j->planned = rest + rung_trainer_bytes(j->trainer);
   j->good.arrays = rg_alloc(j->ctx, rg_snapshot_bytes(j->trainer), 1);
   j->best = rg_alloc(j->ctx, j->network_bytes, 1);

@@ -41,6 +41,7 @@ static void set_counters(rg_job *j) {
   t->step = (int64_t)j->standing.trainer_step;
   if (t->stepper) t->stepper->steps = (int64_t)j->standing.descents;
   t->lowered = j->standing.lowered;
+  rg_trainer_was_set(t);
 }
 
 void rg_snapshot_take(rg_job *j, rg_snapshot *out) {

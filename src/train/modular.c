@@ -12,8 +12,7 @@ typedef struct member {
   rg_pass *pass;
   rg_pass_result seen;
   rg_stepper *stepper;
-  rg_inference *body; /* of procedures that train one module at a time: what it hands on */
-  double *partial;    /* of norms */
+  double *partial; /* of norms */
 } member;
 
 #define NAME_LENGTH 32
@@ -25,8 +24,11 @@ struct rg_modular {
   member *list;        /* [modules] */
   rg_penalty *penalty; /* [modules] */
   char *arena;         /* of all passes, which run one after the other */
-  char *handed[2];     /* what the last module and the one before it handed on */
+  char *handed[2];     /* parallel: what the last module and the one before it handed on */
   char (*name)[RG_MOST_DESCENT_STATES][NAME_LENGTH]; /* [modules]: of their optimisers' arrays */
+  /* Modules in turn: what frozen ones hand on, computed with the list's networks; else NULL. */
+  rg_features *features;
+  rung_network *part[RUNG_MOST_EXITS + 1];
 };
 
 /* ---- turns ---- */
@@ -82,10 +84,9 @@ static rung_status make_part(rg_modular *m, int module) {
   if (!own->partial) return RUNG_E_MEMORY;
   for (int i = 0; i < descent->states; i++)
     snprintf(m->name[module][i], NAME_LENGTH, "%s.%d", descent->state_name[i], module + 1);
-  RG_TRY(rg_stepper_create(m->ctx, descent, &t->training, t->network->dtype, own->part->parameters,
-                           own->part->decaying, &own->stepper));
-  if (in_parallel(&t->training) || module == m->modules - 1) return RUNG_OK;
-  return rg_inference_create_to(own->part, m->ctx, t->training.batch, RG_BODY, &own->body);
+  m->part[module] = own->part;
+  return rg_stepper_create(m->ctx, descent, &t->training, t->network->dtype, own->part->parameters,
+                           own->part->decaying, &own->stepper);
 }
 
 static rg_pass_options pass_options(const rg_modular *m, size_t memory) {
@@ -99,14 +100,6 @@ static rg_pass_options pass_options(const rg_modular *m, size_t memory) {
                            .drift_bound = t->drift,
                            .tap = true,
                            .borrowed = true};
-}
-
-static rung_status share_bodies(rg_modular *m) {
-  rg_inference *body[RUNG_MOST_EXITS];
-  int count = 0;
-  for (int k = 0; k < m->modules; k++)
-    if (m->list[k].body) body[count++] = m->list[k].body;
-  return rg_inference_share(count, body);
 }
 
 /* ---- passes ---- */
@@ -207,8 +200,11 @@ static rung_status make(rg_modular *m, size_t memory, size_t *least) {
     rg_penalty_begin(&m->penalty[k], &m->trainer->training);
     RG_TRY(make_part(m, k));
   }
-  RG_TRY(share_bodies(m));
-  RG_TRY(make_handed(m));
+  if (in_parallel(&m->trainer->training))
+    RG_TRY(make_handed(m));
+  else
+    RG_TRY(
+        rg_features_create(m->ctx, m->modules, m->part, m->trainer->training.batch, &m->features));
   size_t used = rung_memory_now(m->ctx) - before;
   rung_status status = make_passes(m, memory ? (memory > used ? memory - used : 1) : 0, least);
   if (status == RUNG_E_BUDGET) *least += used;
@@ -252,9 +248,9 @@ rung_status rg_modular_create(rung_trainer *t, size_t memory, size_t *least, rg_
 
 void rg_modular_destroy(rg_modular *m) {
   if (!m) return;
-  for (int k = m->modules - 1; m->list && k >= 0; k--) { /* the first body lends to the others */
+  rg_features_destroy(m->features);
+  for (int k = 0; m->list && k < m->modules; k++) {
     member *own = &m->list[k];
-    rg_inference_destroy(own->body);
     rg_pass_destroy(own->pass);
     rg_stepper_destroy(own->stepper);
     rg_free(m->ctx, own->partial);
@@ -327,11 +323,8 @@ static rung_status step_all(rg_modular *m, const rg_turn *turn, const rg_pass_ba
 
 /* Those before are frozen: they run in inference mode. */
 static rung_status step_one(rg_modular *m, const rg_turn *turn, const rg_pass_batch *batch) {
-  const void *x = batch->x;
-  for (int k = 0; k < turn->module - 1; k++) {
-    RG_TRY(rg_inference_run_body(m->list[k].body, m->trainer->training.batch, x, m->handed[k % 2]));
-    x = m->handed[k % 2];
-  }
+  const void *x;
+  RG_TRY(rg_features_get(m->features, turn->module - 1, batch->sample, batch->x, &x));
   return step_module(m, turn->module - 1, turn, batch, x, NULL);
 }
 
@@ -343,6 +336,10 @@ rung_status rg_modular_step(rg_modular *m, const rg_pass_batch *batch) {
   RG_TRY(turn.module ? step_one(m, &turn, batch) : step_all(m, &turn, batch));
   for (int k = first; k <= last; k++) rg_module_give(m->list[k - 1].part, t->network, k);
   return RUNG_OK;
+}
+
+rg_features *rg_modular_features(rg_modular *m) {
+  return m->features;
 }
 
 bool rg_modular_turns(const rg_modular *m) {
@@ -409,6 +406,8 @@ rung_status rg_modular_tell(const rg_modular *m, char **out) {
   }
   rg_text_printf(&text, "; states and workspace %.2f to %.2f MB a module, in one place",
                  (double)least / 1e6, (double)most / 1e6);
+  if (m->features) rg_text_add(&text, "; ");
+  if (m->features) rg_features_tell(m->features, &text);
   *out = text.data;
   return rg_text_status(&text);
 }

@@ -9,6 +9,7 @@
 #ifndef RG_MODULAR_H
 #define RG_MODULAR_H
 
+#include "train/features.h"
 #include "train/penalty.h"
 #include "train/trainer.h"
 
@@ -33,6 +34,9 @@ void rg_modular_destroy(rg_modular *modular); /* NULL is allowed */
 /* One step of all modules, or of the one whose turn it is. The network's numbers change where all
  * of it went well, else they are as before. */
 rung_status rg_modular_step(rg_modular *modular, const rg_pass_batch *batch);
+
+/* What frozen modules hand on; NULL where all modules take each step. */
+rg_features *rg_modular_features(rg_modular *modular);
 
 /* Does another module's turn begin with the next step? */
 bool rg_modular_turns(const rg_modular *modular);

@@ -66,6 +66,7 @@ typedef struct rg_pass_batch {
   /* NULL, or where the states before the last block are to be written, as this step computes them:
    * numbers [batch][state], two states joined along their last axis. Asks for the option tap. */
   void *tapped;
+  const int64_t *sample; /* [batch]: which samples of the training set these are; NULL: not known */
 } rg_pass_batch;
 
 /* What a layer was seen to do; the arrays are the pass's, one entry for each layer of each block in

@@ -262,18 +262,48 @@ static rung_status descend(rung_trainer *t, const rg_pass_batch *batch) {
   return t->average ? update_average(t) : RUNG_OK;
 }
 
-rung_status rung_trainer_step(rung_trainer *t, const void *x, const void *target,
-                              const void *weight, double *loss) {
-  rg_pass_batch batch = {.x = x,
-                         .target = target,
-                         .weight = weight,
+rung_status rg_trainer_step(rung_trainer *t, const rung_batch *given, double *loss) {
+  rg_pass_batch batch = {.x = given->x,
+                         .target = given->y,
+                         .weight = given->weight,
                          .seed = t->training.seed,
                          .step = (uint64_t)t->step,
+                         .sample = given->sample,
                          .transport = 0};
   rung_status status = t->full ? rg_full_batch_step(t->full, &batch) : descend(t, &batch);
   if (loss) *loss = t->seen.loss;
   if (status == RUNG_OK) t->step++;
   return status;
+}
+
+rung_status rung_trainer_step(rung_trainer *t, const void *x, const void *target,
+                              const void *weight, double *loss) {
+  return rg_trainer_step(t, &(rung_batch){.x = x, .y = target, .weight = weight}, loss);
+}
+
+/* ---- features ---- */
+
+static rg_features *features_of(const rung_trainer *t) {
+  return t->modular ? rg_modular_features(t->modular) : NULL;
+}
+
+rung_status rg_trainer_keep_features(rung_trainer *t, const rg_features_wish *wish) {
+  rg_features *f = features_of(t);
+  size_t before = t->ctx->bytes_now;
+  if (!f) return RUNG_OK;
+  RG_TRY(rg_features_keep(f, wish));
+  t->bytes += t->ctx->bytes_now - before;
+  rg_free(t->ctx, t->plan);
+  t->plan = NULL;
+  return rg_modular_tell(t->modular, &t->plan);
+}
+
+void rg_trainer_was_set(rung_trainer *t) {
+  if (features_of(t)) rg_features_forget(features_of(t));
+}
+
+const char *rg_trainer_features_news(rung_trainer *t) {
+  return features_of(t) ? rg_features_news(features_of(t)) : NULL;
 }
 
 /* ---- what it is made of ---- */

@@ -3,6 +3,8 @@
 #define RG_TRAINER_H
 
 #include "optim/descent.h"
+#include "rung/batch.h"
+#include "train/features.h"
 #include "train/pass.h"
 #include "train/smoothness.h"
 
@@ -67,6 +69,17 @@ const rg_pass *rg_trainer_pass(const rung_trainer *trainer);
 
 /* The learning rate of the next step. */
 double rg_trainer_rate(const rung_trainer *trainer);
+
+/* As rung_trainer_step(), of a batch that tells which samples it holds. */
+rung_status rg_trainer_step(rung_trainer *trainer, const rung_batch *batch, double *loss);
+
+/* Lets modules in turn keep what those before hand on (train/features.h), which the trainer's bytes
+ * and plan then tell of. Nothing happens where all of the network is trained in each step. */
+rung_status rg_trainer_keep_features(rung_trainer *trainer, const rg_features_wish *wish);
+/* The network's numbers have been set from outside. */
+void rg_trainer_was_set(rung_trainer *trainer);
+/* Why features are kept no longer, once; else NULL. */
+const char *rg_trainer_features_news(rung_trainer *trainer);
 
 /* Exchanges the network's weights and statistics with their averages, and back. Nothing happens
  * where none are kept. */
