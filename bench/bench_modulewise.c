@@ -139,9 +139,21 @@ static void run_fashion(void) {
 
 enum { EDGE = 96, BATCH = 64, CLASSES = 10 };
 
+/* A network for images, cut into modules. */
+static rung_network *cut(rung_context *ctx, rung_network_settings s, const rung_shape *sample,
+                         int modules) {
+  rung_network *n;
+  must(ctx, rung_network_create(ctx, &s, sample, CLASSES, RUNG_F32, 1, &n));
+  if (modules == 1) return n;
+  must(ctx, rg_choose_exits(n, ctx, modules, s.exit_at));
+  s.exits = modules - 1;
+  rung_network_destroy(n);
+  must(ctx, rung_network_create(ctx, &s, sample, CLASSES, RUNG_F32, 1, &n));
+  return n;
+}
+
 static rung_network *resnet_110(rung_context *ctx, int modules) {
   rung_network_settings s = rung_network_settings_default();
-  rung_network *n;
   const rung_shape sample = {.rank = 3, .dim = {EDGE, EDGE, 3}};
   s.architecture = "resnet";
   s.stages = 3;
@@ -149,13 +161,7 @@ static rung_network *resnet_110(rung_context *ctx, int modules) {
     s.channels[i] = 16 << i;
     s.layers[i] = 18;
   }
-  must(ctx, rung_network_create(ctx, &s, &sample, CLASSES, RUNG_F32, 1, &n));
-  if (modules == 1) return n;
-  must(ctx, rg_choose_exits(n, ctx, modules, s.exit_at));
-  s.exits = modules - 1;
-  rung_network_destroy(n);
-  must(ctx, rung_network_create(ctx, &s, &sample, CLASSES, RUNG_F32, 1, &n));
-  return n;
+  return cut(ctx, s, &sample, modules);
 }
 
 /* A network in training. All of them are there at once and take steps in turn, so that neighbours
@@ -176,6 +182,7 @@ static void start(runner *r, int modules, double tau) {
   t.activations = RUNG_STORE;
   t.modulewise = modules > 1;
   t.tau = tau;
+  t.pipeline = 1; /* one arena: it is memory that is told */
   must(r->ctx, rung_trainer_create(r->network, r->ctx, &t, 1000, 100, &r->trainer));
   r->bytes = (double)rung_trainer_bytes(r->trainer) -
              (double)rung_network_parameters(r->network) * sizeof(float) * (modules > 1 ? 4 : 3);
@@ -241,7 +248,119 @@ static void run_memory(void) {
   free(x);
 }
 
+/* ---- modules as a pipeline ---- */
+
+/* A network of one stage and its batch. */
+typedef struct subject {
+  const char *name, *architecture, *block;
+  rung_shape sample;
+  int64_t width, layers, batch;
+  int modules;
+} subject;
+
+typedef struct samples {
+  float *x, *y;
+} samples;
+
+static rung_network *network_of(rung_context *ctx, const subject *s) {
+  rung_network_settings n = rung_network_settings_default();
+  n.architecture = s->architecture;
+  n.block = s->block;
+  n.stages = 1;
+  n.channels[0] = s->width;
+  n.layers[0] = s->layers;
+  return cut(ctx, n, &s->sample, s->modules);
+}
+
+static void start_with(runner *r, const subject *s, int threads, int pipeline) {
+  r->ctx = context_of(threads);
+  r->network = network_of(r->ctx, s);
+  rung_training t = rung_training_default();
+  t.batch = s->batch;
+  t.modulewise = 1;
+  t.pipeline = pipeline;
+  must(r->ctx, rung_trainer_create(r->network, r->ctx, &t, 100000, 100, &r->trainer));
+}
+
+static samples samples_of(const subject *s) {
+  size_t count = (size_t)(s->batch * rung_shape_count(&s->sample));
+  samples d = {malloc(count * sizeof *d.x), malloc((size_t)s->batch * sizeof *d.y)};
+  if (!d.x || !d.y) exit(1);
+  for (size_t i = 0; i < count; i++) d.x[i] = (float)rg_normal(1, 1, i);
+  for (int64_t i = 0; i < s->batch; i++) d.y[i] = (float)(i % CLASSES);
+  return d;
+}
+
+static void steps(runner *r, const samples *d, int count, int round) {
+  double loss, begin = rg_seconds();
+  for (int i = 0; i < count; i++)
+    must(r->ctx, rung_trainer_step(r->trainer, d->x, d->y, NULL, &loss));
+  r->seconds[round] = (rg_seconds() - begin) / count;
+}
+
+/* The same in a process of its own, whose twin is this one: what two threads could do at best,
+ * which share nothing but the machine. */
+static void steps_twice(runner *r, const samples *d, int count, int round) {
+  fflush(stdout);
+  pid_t twin = fork();
+  if (twin < 0) exit(1);
+  steps(r, d, count, round);
+  if (twin == 0) _exit(0);
+  if (waitpid(twin, NULL, 0) != twin) exit(1);
+}
+
+enum { ONE, TWIN, SHARED, PIPELINE, RUNNERS };
+
+/* How many times as fast as one thread: the median over rounds. */
+static double times(const runner *one, const runner *other, int rounds, double each) {
+  double quotient[MOST_ROUNDS];
+  for (int i = 0; i < rounds; i++) quotient[i] = each * one->seconds[i] / other->seconds[i];
+  return median_of(quotient, rounds);
+}
+
+static void run_subject(const subject *s) {
+  runner r[RUNNERS];
+  const samples d = samples_of(s);
+  int rounds = setting("ROUNDS", 15), count;
+  if (rounds > MOST_ROUNDS) rounds = MOST_ROUNDS;
+  start_with(&r[ONE], s, 1, 1);
+  start_with(&r[TWIN], s, 1, 1);
+  start_with(&r[SHARED], s, 2, 1);
+  start_with(&r[PIPELINE], s, 2, 2);
+  for (int i = 0; i < RUNNERS; i++) steps(&r[i], &d, 2, 0); /* touches the memory */
+  count = (int)(0.2 / r[ONE].seconds[0]) + 1;
+  for (int round = 0; round < rounds; round++) {
+    steps(&r[ONE], &d, count, round);
+    steps_twice(&r[TWIN], &d, count, round);
+    steps(&r[SHARED], &d, count, round);
+    steps(&r[PIPELINE], &d, count, round);
+  }
+  printf("  %s, batch %lld, %d modules: %.2f ms a step on one thread (median of %d times %d)\n"
+         "    two processes %.2f times as fast, threads sharing each layer %.2f, modules as a "
+         "pipeline %.2f (to reach: 1.7); memory of a step %.2f and %.2f MB\n",
+         s->name, (long long)s->batch, s->modules, 1e3 * median_of(r[ONE].seconds, rounds), rounds,
+         count, times(&r[ONE], &r[TWIN], rounds, 2), times(&r[ONE], &r[SHARED], rounds, 1),
+         times(&r[ONE], &r[PIPELINE], rounds, 1), (double)rung_trainer_bytes(r[ONE].trainer) / 1e6,
+         (double)rung_trainer_bytes(r[PIPELINE].trainer) / 1e6);
+  fflush(stdout);
+  for (int i = 0; i < RUNNERS; i++) finish(&r[i]);
+  free(d.x);
+  free(d.y);
+}
+
+static void run_pipeline(void) {
+  static const subject subjects[] = {
+      {"digits", "dense", "hamiltonian", {.rank = 1, .dim = {64}}, 128, 16, 32, 4},
+      {"images 28 x 28", "resnet", "resnet", {.rank = 3, .dim = {28, 28, 1}}, 16, 8, 64, 2},
+      {"images 28 x 28", "resnet", "resnet", {.rank = 3, .dim = {28, 28, 1}}, 16, 8, 64, 4},
+      {"images 28 x 28", "resnet", "resnet", {.rank = 3, .dim = {28, 28, 1}}, 16, 8, 64, 8},
+      {"images 28 x 28", "resnet", "resnet", {.rank = 3, .dim = {28, 28, 1}}, 16, 20, 32, 20},
+  };
+  for (size_t i = 0; i < sizeof subjects / sizeof *subjects; i++) run_subject(&subjects[i]);
+}
+
 static const bench_case cases[] = {
+    {"pipeline", "modules on two threads at once: time of a step beside one thread", run_pipeline},
     {"memory", "resnet-110 cut into 2 to 16 modules: bytes and time beside end to end", run_memory},
     {"cifar", "2% of CIFAR-10, 10 modules in turn: penalty against none and end to end", run_cifar},
     {"mnist", "MNIST, 20 modules in parallel, few images: penalty against none", run_mnist},

@@ -7,12 +7,17 @@
 #include "nn/module.h"
 #include "num/f64.h"
 #include "optim/schedule.h"
+#include "train/pipeline.h"
 
 /* How fast a weight that is set from the ratio follows it: a step moves its logarithm by this share
  * of what is missing. */
 #define FOLLOW 0.05
 /* The weight stays within this factor of where it began. */
 #define RANGE 1e3
+/* The most modules at once, unless a number is asked for: a module hands on after its way forwards,
+ * about a third of its step, so that more have to wait for each other. */
+#define AUTO_LANES 3
+#define RG_MOST_LANES (RUNG_MOST_EXITS + 1)
 
 typedef struct member {
   rung_network *part; /* its numbers are the whole's while a step is on */
@@ -21,6 +26,7 @@ typedef struct member {
   rg_stepper *stepper;
   rg_inference *body; /* of procedures that train one module at a time: what it hands on */
   double *partial;    /* of norms */
+  double norm;        /* of the last gradient, before clipping */
 } member;
 
 /* What is kept of a module from step to step: saved with the run. */
@@ -38,8 +44,9 @@ struct rg_modular {
   int modules;
   member *list;     /* [modules] */
   penalty *penalty; /* [modules] */
-  char *arena;      /* of all passes, which run one after the other */
-  char *handed[2];  /* what the last module and the one before it handed on */
+  rg_pipeline *pipeline;
+  char *arena[RG_MOST_LANES];      /* of all passes that a lane runs, one after the other */
+  char *handed[RG_MOST_LANES + 1]; /* what the last modules handed on, in turn */
   char (*name)[RG_MOST_DESCENT_STATES][NAME_LENGTH]; /* [modules]: of their optimisers' arrays */
 };
 
@@ -191,25 +198,68 @@ static rung_status fit_passes(rg_modular *m, size_t memory, size_t *least, takin
                  "modules: %zu bytes do not hold their passes, which take %zu", memory, *least);
 }
 
-static rung_status make_passes(rg_modular *m, size_t memory, size_t *least) {
-  takings t;
-  RG_TRY(fit_passes(m, memory, least, &t));
-  m->arena = rg_alloc(m->ctx, t.arrays, 1);
-  return m->arena ? RUNG_OK : RUNG_E_MEMORY;
+/* ---- lanes ---- */
+
+/* Bytes of the places, `places` of them in turn, of what modules hand on. */
+static size_t handed_most(const rg_modular *m, int places, size_t *most) {
+  size_t all = 0;
+  memset(most, 0, (size_t)places * sizeof *most);
+  for (int k = 0; k < m->modules - 1; k++)
+    if (handed_bytes(m, k) > most[k % places]) most[k % places] = handed_bytes(m, k);
+  for (int i = 0; i < places; i++) all += most[i];
+  return all;
 }
 
-/* ---- all of it ---- */
-
-static rung_status make_handed(rg_modular *m) {
-  size_t most[2] = {0, 0};
-  for (int k = 0; k < m->modules - 1; k++)
-    if (handed_bytes(m, k) > most[k % 2]) most[k % 2] = handed_bytes(m, k);
-  for (int i = 0; i < 2; i++) {
+/* Places for so many lanes, in the stead of those that there are. */
+static rung_status make_handed(rg_modular *m, int lanes) {
+  size_t most[RG_MOST_LANES + 1];
+  handed_most(m, lanes + 1, most);
+  for (int i = 0; i <= lanes; i++) {
+    rg_free(m->ctx, m->handed[i]);
     m->handed[i] = rg_alloc(m->ctx, most[i], 1);
     if (!m->handed[i]) return RUNG_E_MEMORY;
   }
   return RUNG_OK;
 }
+
+/* What `lanes` lanes hold beside what one does; a lane is a thread, a context and an arena. */
+static size_t lanes_bytes(const rg_modular *m, int lanes, size_t arrays) {
+  enum { BESIDES = 8 << 10 };
+  size_t most[RG_MOST_LANES + 1], one = handed_most(m, 2, most);
+  size_t handed = handed_most(m, lanes + 1, most), more = (size_t)(lanes - 1);
+  return more * (arrays + BESIDES) + (handed > one ? handed - one : 0);
+}
+
+/* As many as there are threads and modules for, as are wanted, and as fit. The passes' plans are
+ * there: lanes change none. */
+static int choose_lanes(const rg_modular *m, const takings *t, size_t memory) {
+  const rung_training *training = &m->trainer->training;
+  int lanes = training->pipeline > 0 ? training->pipeline : AUTO_LANES;
+  if (!in_parallel(training)) return 1;
+  if (lanes > m->modules) lanes = m->modules;
+  if (lanes > rung_threads(m->ctx)) lanes = rung_threads(m->ctx);
+  size_t used = t->held + t->arrays;
+  while (lanes > 1 && memory && used + lanes_bytes(m, lanes, t->arrays) > memory) lanes--;
+  return lanes;
+}
+
+static rung_status make_lanes(rg_modular *m, const takings *t, size_t memory) {
+  int lanes = choose_lanes(m, t, memory);
+  for (int i = 0; i < lanes; i++) {
+    m->arena[i] = rg_alloc(m->ctx, t->arrays, 1);
+    if (!m->arena[i]) return RUNG_E_MEMORY;
+  }
+  if (lanes > 1) RG_TRY(make_handed(m, lanes));
+  return rg_pipeline_create(m->ctx, m->modules, lanes, &m->pipeline);
+}
+
+static rung_status make_passes(rg_modular *m, size_t memory, size_t *least) {
+  takings t;
+  RG_TRY(fit_passes(m, memory, least, &t));
+  return make_lanes(m, &t, memory);
+}
+
+/* ---- all of it ---- */
 
 static rung_status make(rg_modular *m, size_t memory, size_t *least) {
   size_t before = rung_memory_now(m->ctx);
@@ -219,7 +269,7 @@ static rung_status make(rg_modular *m, size_t memory, size_t *least) {
   if (!m->list || !m->penalty || !m->name) return RUNG_E_MEMORY;
   for (int k = 0; k < m->modules; k++) RG_TRY(make_part(m, k));
   RG_TRY(share_bodies(m));
-  RG_TRY(make_handed(m));
+  RG_TRY(make_handed(m, 1));
   size_t used = rung_memory_now(m->ctx) - before;
   rung_status status = make_passes(m, memory ? (memory > used ? memory - used : 1) : 0, least);
   if (status == RUNG_E_BUDGET) *least += used;
@@ -237,6 +287,9 @@ static rung_status check(rung_context *ctx, const rung_training *t) {
     return rg_fail(ctx, RUNG_E_ARGUMENT,
                    "procedure: expected parallel, sequential or multilap, found \"%.40s\"",
                    t->procedure);
+  if (t->pipeline < 0 || t->pipeline > RG_MOST_LANES)
+    return rg_fail(ctx, RUNG_E_ARGUMENT, "pipeline: expected 0 to %d, found %d", RG_MOST_LANES,
+                   t->pipeline);
   if (t->smoothness > 0)
     return rg_fail(ctx, RUNG_E_UNSUPPORTED, "smoothness in time spans modules: not module-wise");
   if (!(t->ratio > 0) || !(t->tau >= 0 || t->tau == RUNG_TAU_AUTO) || t->laps < 1)
@@ -273,8 +326,9 @@ void rg_modular_destroy(rg_modular *m) {
     rg_free(m->ctx, own->partial);
     rung_network_destroy(own->part);
   }
-  for (int i = 0; i < 2; i++) rg_free(m->ctx, m->handed[i]);
-  rg_free(m->ctx, m->arena);
+  rg_pipeline_destroy(m->pipeline);
+  for (int i = 0; i <= RG_MOST_LANES; i++) rg_free(m->ctx, m->handed[i]);
+  for (int i = 0; i < RG_MOST_LANES; i++) rg_free(m->ctx, m->arena[i]);
   rg_free(m->ctx, m->name);
   rg_free(m->ctx, m->penalty);
   rg_free(m->ctx, m->list);
@@ -311,60 +365,94 @@ static double told(double value) {
 }
 
 /* Loss and gradient of a module at its numbers and what the one before handed on. */
-static rung_status evaluate(rg_modular *m, int module, const rg_pass_batch *batch, double *norm) {
+static rung_status evaluate(rg_modular *m, int module, const rg_lane *lane,
+                            const rg_pass_batch *batch) {
   member *own = &m->list[module];
-  rg_pass_place(own->pass, m->arena);
+  rg_pass_place(own->pass, m->arena[lane->number]);
   RG_TRY(rg_pass_run(own->pass, batch, &own->seen));
-  *norm =
-      rg_norm(m->ctx, own->part->dtype, own->part->parameters, own->seen.gradient, own->partial);
+  own->norm =
+      rg_norm(lane->ctx, own->part->dtype, own->part->parameters, own->seen.gradient, own->partial);
   m->penalty[module].seen = (rg_module_seen){own->seen.loss, own->seen.transport, batch->transport};
-  if (isfinite(own->seen.loss) && isfinite(*norm)) return RUNG_OK;
-  return rg_fail(m->ctx, RUNG_E_NUMERIC,
+  if (isfinite(own->seen.loss) && isfinite(own->norm)) return RUNG_OK;
+  return rg_fail(lane->ctx, RUNG_E_NUMERIC,
                  "module %d: the loss is %g and the norm of its gradient %g; a lower learning rate "
                  "or gradient clipping may help",
-                 module + 1, told(own->seen.loss), told(*norm));
+                 module + 1, told(own->seen.loss), told(own->norm));
 }
 
-/* One module forwards, back and on. `handed` (NULL: not wanted) gets what it hands on. */
-static rung_status step_module(rg_modular *m, int module, const rg_turn *turn,
-                               const rg_pass_batch *given, const void *x, void *handed) {
-  rung_trainer *t = m->trainer;
+/* One module forwards, back and on. The batch's `tapped` (NULL: not wanted) gets what it hands on.
+ */
+static rung_status step_module(rg_modular *m, int module, const rg_lane *lane, const rg_turn *turn,
+                               const rg_pass_batch *given) {
+  const rung_trainer *t = m->trainer;
   member *own = &m->list[module];
-  double norm, clip = t->training.clip;
+  double clip = t->training.clip;
   rg_pass_batch batch = *given;
-  batch.x = x;
-  batch.tapped = handed;
+  batch.ctx = lane->ctx;
   batch.transport = weight_of(m, module);
-  RG_TRY(evaluate(m, module, &batch, &norm));
-  double scale = clip > 0 && norm > clip ? clip / norm : 1;
+  RG_TRY(evaluate(m, module, lane, &batch));
+  double scale = clip > 0 && own->norm > clip ? clip / own->norm : 1;
   double rate = t->lowered *
                 rg_schedule_rate(&t->training, t->rate, turn->step, turn->steps, t->steps_of_epoch);
   own->stepper->steps = turn->step;
-  RG_TRY(rg_stepper_step(own->stepper, rate, scale, own->part->theta, own->seen.gradient));
-  follow_ratio(m, module);
-  t->gradient_norm = norm;
-  t->seen = own->seen;
-  return RUNG_OK;
+  own->stepper->ctx = lane->ctx;
+  rung_status status =
+      rg_stepper_step(own->stepper, rate, scale, own->part->theta, own->seen.gradient);
+  own->stepper->ctx = m->ctx;
+  if (status == RUNG_OK) follow_ratio(m, module);
+  return status;
+}
+
+/* What the trainer tells of a step is that of the last module in it. */
+static void tell_of(rg_modular *m, int module) {
+  m->trainer->gradient_norm = m->list[module].norm;
+  m->trainer->seen = m->list[module].seen;
+}
+
+typedef struct link_call {
+  rg_modular *m;
+  const rg_turn *turn;
+  const rg_pass_batch *batch;
+  int module;
+} link_call;
+
+static void hand_on(void *arg) {
+  const link_call *c = arg;
+  rg_pipeline_hand_on(c->m->pipeline, c->module);
+}
+
+static rung_status step_link(void *arg, int module, const rg_lane *lane) {
+  link_call c = *(const link_call *)arg;
+  rg_modular *m = c.m;
+  rg_pass_batch batch = *c.batch;
+  int places = rg_pipeline_lanes(m->pipeline) + 1;
+  c.module = module;
+  if (module > 0) batch.x = m->handed[(module - 1) % places];
+  if (module < m->modules - 1) batch.tapped = m->handed[module % places];
+  batch.on_tapped = hand_on;
+  batch.user = &c;
+  return step_module(m, module, lane, c.turn, &batch);
 }
 
 static rung_status step_all(rg_modular *m, const rg_turn *turn, const rg_pass_batch *batch) {
-  const void *x = batch->x;
-  for (int k = 0; k < m->modules; k++) {
-    void *handed = k < m->modules - 1 ? m->handed[k % 2] : NULL;
-    RG_TRY(step_module(m, k, turn, batch, x, handed));
-    x = handed;
-  }
+  link_call c = {m, turn, batch, 0};
+  RG_TRY(rg_pipeline_run(m->pipeline, step_link, &c));
+  tell_of(m, m->modules - 1);
   return RUNG_OK;
 }
 
 /* Those before are frozen: they run in inference mode. */
-static rung_status step_one(rg_modular *m, const rg_turn *turn, const rg_pass_batch *batch) {
-  const void *x = batch->x;
+static rung_status step_one(rg_modular *m, const rg_turn *turn, const rg_pass_batch *given) {
+  const rg_lane lane = {0, m->ctx};
+  rg_pass_batch batch = *given;
   for (int k = 0; k < turn->module - 1; k++) {
-    RG_TRY(rg_inference_run_body(m->list[k].body, m->trainer->training.batch, x, m->handed[k % 2]));
-    x = m->handed[k % 2];
+    RG_TRY(rg_inference_run_body(m->list[k].body, m->trainer->training.batch, batch.x,
+                                 m->handed[k % 2]));
+    batch.x = m->handed[k % 2];
   }
-  return step_module(m, turn->module - 1, turn, batch, x, NULL);
+  RG_TRY(step_module(m, turn->module - 1, &lane, turn, &batch));
+  tell_of(m, turn->module - 1);
+  return RUNG_OK;
 }
 
 rung_status rg_modular_step(rg_modular *m, const rg_pass_batch *batch) {
@@ -435,8 +523,13 @@ rung_status rg_modular_tell(const rg_modular *m, char **out) {
     if (k == 0 || rg_pass_get_plan(m->list[k - 1].pass)->activations != p->activations)
       rg_text_printf(&text, " %s (from module %d)", rg_activations_name(p->activations), k + 1);
   }
-  rg_text_printf(&text, "; states and workspace %.2f to %.2f MB a module, in one place",
-                 (double)least / 1e6, (double)most / 1e6);
+  int lanes = rg_pipeline_lanes(m->pipeline);
+  rg_text_printf(&text, "; states and workspace %.2f to %.2f MB a module, in ", (double)least / 1e6,
+                 (double)most / 1e6);
+  if (lanes > 1)
+    rg_text_printf(&text, "%d places: a pipeline, %d modules at once", lanes, lanes);
+  else
+    rg_text_add(&text, "one place");
   *out = text.data;
   return rg_text_status(&text);
 }
