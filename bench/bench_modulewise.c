@@ -10,6 +10,7 @@
 #include "cases.h"
 #include "nn/module.h"
 #include "rung/train.h"
+#include "train/pass.h"
 
 /* ---- trainings by recipe ---- */
 
@@ -311,37 +312,107 @@ static void steps_twice(runner *r, const samples *d, int count, int round) {
 
 enum { ONE, TWIN, SHARED, PIPELINE, RUNNERS };
 
-/* How many times as fast as one thread: the median over rounds. */
-static double times(const runner *one, const runner *other, int rounds, double each) {
-  double quotient[MOST_ROUNDS];
-  for (int i = 0; i < rounds; i++) quotient[i] = each * one->seconds[i] / other->seconds[i];
-  return median_of(quotient, rounds);
+/* How many times as fast as one thread runner `other` is, which takes `each` steps for one: the
+ * median over rounds; and by the fastest round of each, which neighbours on the machine disturb
+ * least. */
+static void tell_times(const char *name, const runner *one, const runner *other, int rounds,
+                       double each) {
+  double quotient[MOST_ROUNDS], least[2] = {INFINITY, INFINITY};
+  for (int i = 0; i < rounds; i++) {
+    quotient[i] = each * one->seconds[i] / other->seconds[i];
+    least[0] = fmin(least[0], one->seconds[i]);
+    least[1] = fmin(least[1], other->seconds[i]);
+  }
+  printf("    %-26s %.2f times as fast (fastest rounds: %.2f)\n", name, median_of(quotient, rounds),
+         each * least[0] / least[1]);
+}
+
+/* Processor seconds of a module's pass till it hands on, and in all. */
+typedef struct shares {
+  double handed, all;
+} shares;
+
+static void look_at_clock(void *arg) {
+  *(double *)arg = cpu_seconds();
+}
+
+static shares measure_module(rung_context *ctx, const subject *s, rung_network *n, int module,
+                             const samples *d) {
+  enum { RUNS = 9 };
+  const rg_pass_options options = {.batch = s->batch, .activations = RUNG_STORE, .tap = true};
+  rung_network *part;
+  rg_pass *pass;
+  rg_pass_result result;
+  double handed[RUNS], all[RUNS], at = 0;
+  must(ctx, rg_network_module(n, ctx, module, &part));
+  must(ctx, rg_pass_create(part, ctx, &options, &pass));
+  size_t in = (size_t)(s->batch * rung_shape_count(&part->sample));
+  size_t out = rg_state_bytes(part, part->blocks.count - 1, s->batch);
+  float *x = malloc(in * sizeof *x);
+  void *tapped = malloc(out);
+  if (!x || !tapped) exit(1);
+  for (size_t i = 0; i < in; i++) x[i] = (float)rg_normal(2, 1, i);
+  rg_pass_batch batch = {
+      .x = x, .target = d->y, .tapped = tapped, .on_tapped = look_at_clock, .user = &at};
+  for (int i = -1; i < RUNS; i++) {
+    double begin = cpu_seconds();
+    must(ctx, rg_pass_run(pass, &batch, &result));
+    handed[i < 0 ? 0 : i] = at - begin;
+    all[i < 0 ? 0 : i] = cpu_seconds() - begin;
+  }
+  free(x);
+  free(tapped);
+  rg_pass_destroy(pass);
+  rung_network_destroy(part);
+  return (shares){median_of(handed, RUNS), median_of(all, RUNS)};
+}
+
+/* What two threads would gain if nothing but the order of the modules held them up: module k begins
+ * on the thread that is free first, as soon as module k - 1 has handed on. */
+static double predict(const subject *s, const samples *d) {
+  rung_context *ctx = context_of(1);
+  rung_network *n = network_of(ctx, s);
+  double free_at[2] = {0, 0}, handed = 0, sum = 0;
+  for (int k = 1; k <= s->modules; k++) {
+    const shares m = measure_module(ctx, s, n, k, d);
+    int lane = free_at[1] < free_at[0];
+    double begin = fmax(free_at[lane], handed);
+    handed = begin + m.handed;
+    free_at[lane] = begin + m.all;
+    sum += m.all;
+  }
+  rung_network_destroy(n);
+  rung_context_destroy(ctx);
+  return sum / fmax(free_at[0], free_at[1]);
 }
 
 static void run_subject(const subject *s) {
   runner r[RUNNERS];
   const samples d = samples_of(s);
-  int rounds = setting("ROUNDS", 15), count;
+  int rounds = setting("ROUNDS", 31);
   if (rounds > MOST_ROUNDS) rounds = MOST_ROUNDS;
   start_with(&r[ONE], s, 1, 1);
   start_with(&r[TWIN], s, 1, 1);
   start_with(&r[SHARED], s, 2, 1);
   start_with(&r[PIPELINE], s, 2, 2);
   for (int i = 0; i < RUNNERS; i++) steps(&r[i], &d, 2, 0); /* touches the memory */
-  count = (int)(0.2 / r[ONE].seconds[0]) + 1;
+  const int count = (int)(0.05 / r[ONE].seconds[0]) + 1;
   for (int round = 0; round < rounds; round++) {
     steps(&r[ONE], &d, count, round);
     steps_twice(&r[TWIN], &d, count, round);
     steps(&r[SHARED], &d, count, round);
     steps(&r[PIPELINE], &d, count, round);
   }
-  printf("  %s, batch %lld, %d modules: %.2f ms a step on one thread (median of %d times %d)\n"
-         "    two processes %.2f times as fast, threads sharing each layer %.2f, modules as a "
-         "pipeline %.2f (to reach: 1.7); memory of a step %.2f and %.2f MB\n",
+  printf("  %s, batch %lld, %d modules: %.2f ms a step on one thread (median of %d rounds of %d); "
+         "memory of a step %.2f MB, as a pipeline %.2f MB\n",
          s->name, (long long)s->batch, s->modules, 1e3 * median_of(r[ONE].seconds, rounds), rounds,
-         count, times(&r[ONE], &r[TWIN], rounds, 2), times(&r[ONE], &r[SHARED], rounds, 1),
-         times(&r[ONE], &r[PIPELINE], rounds, 1), (double)rung_trainer_bytes(r[ONE].trainer) / 1e6,
+         count, (double)rung_trainer_bytes(r[ONE].trainer) / 1e6,
          (double)rung_trainer_bytes(r[PIPELINE].trainer) / 1e6);
+  printf("    by the processor seconds of each module's way forwards and back: %.2f times\n",
+         predict(s, &d));
+  tell_times("two processes", &r[ONE], &r[TWIN], rounds, 2);
+  tell_times("threads share each layer", &r[ONE], &r[SHARED], rounds, 1);
+  tell_times("a pipeline (to reach: 1.7)", &r[ONE], &r[PIPELINE], rounds, 1);
   fflush(stdout);
   for (int i = 0; i < RUNNERS; i++) finish(&r[i]);
   free(d.x);

@@ -71,7 +71,8 @@ typedef struct rung_training {
   int pipeline;          /**< Procedure "parallel": modules that are at work at once, each with a
                               share of the threads and arrays of its own; changes no bit. At most as
                               many as there are threads and modules, and as fit into `memory`; 1: one
-                              after the other; 0 (default): as many, up to 3. */
+                              after the other; 0 (default): as many, up to 3 and to half of
+                              the modules. */
   int transport_sum;     /**< 1: W sums over the elements of a layer; 0 (default): their mean. */
   uint64_t seed;         /**< Of dropout. Default 1. */
 } rung_training;

@@ -149,7 +149,8 @@ static const rg_recipe_key keys[] = {
      "that fit into training.memory"},
     {"training.pipeline", RG_VALUE_WHOLE, "auto", 1, 64, "auto", NULL,
      "parallel: how many modules are at work at once, which changes no result; 1: one after the "
-     "other; auto: as many as there are threads, up to 3, and as fit into training.memory"},
+     "other; auto: as many as there are threads, up to 3 and to half of the modules, and as fit "
+     "into training.memory"},
     {"training.laps", RG_VALUE_WHOLE, "5", 1, 1000, NULL, NULL,
      "multilap: how often each module has its turn"},
     {"training.tau", RG_VALUE_NUMBER, "auto", 0, 1e12, "auto", NULL,

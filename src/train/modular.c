@@ -15,7 +15,8 @@
 /* The weight stays within this factor of where it began. */
 #define RANGE 1e3
 /* The most modules at once, unless a number is asked for: a module hands on after its way forwards,
- * about a third of its step, so that more have to wait for each other. */
+ * about a third of its step, so that more have to wait for each other. And no more than half of
+ * them: the first and the last few are alone, and threads that share each layer do better then. */
 #define AUTO_LANES 3
 #define RG_MOST_LANES (RUNG_MOST_EXITS + 1)
 
@@ -234,10 +235,12 @@ static size_t lanes_bytes(const rg_modular *m, int lanes, size_t arrays) {
  * there: lanes change none. */
 static int choose_lanes(const rg_modular *m, const takings *t, size_t memory) {
   const rung_training *training = &m->trainer->training;
-  int lanes = training->pipeline > 0 ? training->pipeline : AUTO_LANES;
+  int lanes = training->pipeline;
+  if (!lanes) lanes = m->modules / 2 < AUTO_LANES ? m->modules / 2 : AUTO_LANES;
   if (!in_parallel(training)) return 1;
   if (lanes > m->modules) lanes = m->modules;
   if (lanes > rung_threads(m->ctx)) lanes = rung_threads(m->ctx);
+  if (lanes < 1) lanes = 1;
   size_t used = t->held + t->arrays;
   while (lanes > 1 && memory && used + lanes_bytes(m, lanes, t->arrays) > memory) lanes--;
   return lanes;

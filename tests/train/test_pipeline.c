@@ -259,7 +259,7 @@ static void lanes_keep_to_the_limit(void **state) {
   assert_non_null(strstr(rung_trainer_plan(all), "in 3 places: a pipeline, 3 modules at once"));
   int lanes = 1;
   for (int i = 0; i <= 8; i++) {
-    rung_trainer *t = trainer_within(ctx, n, 0, least + (most + 65536 - least) * (size_t)i / 8);
+    rung_trainer *t = trainer_within(ctx, n, 3, least + (most + 65536 - least) * (size_t)i / 8);
     const char *told = strstr(rung_trainer_plan(t), "a pipeline, ");
     int now = told ? atoi(told + strlen("a pipeline, ")) : 1;
     assert_true(now >= lanes);
@@ -273,6 +273,25 @@ static void lanes_keep_to_the_limit(void **state) {
   assert_int_equal(lanes, 3);
   rung_trainer_destroy(one);
   rung_trainer_destroy(all);
+  rung_network_destroy(n);
+}
+
+/* Unless a number is asked for: as many as threads, up to half of the modules. */
+static void lanes_are_chosen(void **state) {
+  rung_context *ctx = *state;
+  static const int expected[] = {1, 2, 2}; /* of one, two, three threads */
+  rung_network *n = network_of(ctx, RUNG_F32);
+  rung_training t = training_of_all(65);
+  rung_trainer *trainer;
+  for (int threads = 1; threads <= 3; threads++) {
+    assert_ok(ctx, rung_set_threads(ctx, threads));
+    trainer = trainer_within(ctx, n, 0, 0);
+    const char *told = strstr(rung_trainer_plan(trainer), "a pipeline, ");
+    assert_int_equal(told ? atoi(told + strlen("a pipeline, ")) : 1, expected[threads - 1]);
+    rung_trainer_destroy(trainer);
+  }
+  assert_error(ctx, rung_trainer_create(n, ctx, &t, STEPS, 2, &trainer), RUNG_E_ARGUMENT,
+               "pipeline: expected 0 to 64, found 65");
   rung_network_destroy(n);
 }
 
@@ -333,18 +352,33 @@ static void stopped_runs_go_on_to_the_same_bytes(void **state) {
   }
 }
 
-/* A rate that is far too high: back to the last good state, with the same bytes in the end. */
-static void a_run_off_its_course_is_restored(void **state) {
+/* Rates that are too high for some module: back to the last good state, with a lower rate, or the
+ * run gives up; in both cases as with one module at a time. */
+static void runs_off_their_course_are_restored(void **state) {
   rung_context *ctx = *state;
-  rung_recipe *a =
-      training_of(ctx, RECIPE(IN_TURN, "training.optimiser", "sgd", "training.optimiser.rate",
-                              "1e200", "training.clip", "0", "training.precision", "double"));
-  char message[1024];
-  assert_int_equal(rung_train(ctx, a, NULL, NULL, NULL, NULL, NULL), RUNG_E_NUMERIC);
-  snprintf(message, sizeof message, "%s", rung_error(ctx));
-  assert_ok(ctx, rung_recipe_set(a, ctx, "run.threads", "3"));
-  assert_error(ctx, rung_train(ctx, a, NULL, NULL, NULL, NULL, NULL), RUNG_E_NUMERIC, message);
-  rung_recipe_destroy(a);
+  static const char *const rates[] = {"10", "20", "30", "50", "100"};
+  int restored = 0, given_up = 0;
+  for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
+    rung_train_result result;
+    char message[1024] = "";
+    rung_recipe *r = training_of(
+        ctx, RECIPE(RUN, "model.block", "resnet", "model.activation", "relu", "training.optimiser",
+                    "sgd", "training.clip", "0", "training.average", "0", "training.epochs", "3",
+                    "training.optimiser.rate", rates[i], "run.threads", "1"));
+    remove_folder("in turn");
+    remove_folder("at once");
+    rung_status status = rung_train(ctx, r, "in turn", NULL, NULL, NULL, &result);
+    snprintf(message, sizeof message, "%s", rung_error(ctx));
+    assert_ok(ctx, rung_recipe_set(r, ctx, "run.threads", "3"));
+    assert_ok(ctx, rung_recipe_set(r, ctx, "training.pipeline", "3"));
+    assert_int_equal(rung_train(ctx, r, "at once", NULL, NULL, NULL, NULL), status);
+    assert_string_equal(rung_error(ctx), message);
+    if (status == RUNG_OK) assert_same_model("in turn", "at once");
+    restored += status == RUNG_OK && result.restored;
+    given_up += status == RUNG_E_NUMERIC;
+    rung_recipe_destroy(r);
+  }
+  assert_true(restored > 0 && given_up > 0);
 }
 
 static int tests(void) {
@@ -355,9 +389,10 @@ static int tests(void) {
       TEST(bits_do_not_depend_on_lanes_and_threads),
       TEST(a_module_that_fails_changes_nothing),
       TEST(lanes_keep_to_the_limit),
+      TEST(lanes_are_chosen),
       TEST(memory_that_runs_out_is_told),
       TEST(stopped_runs_go_on_to_the_same_bytes),
-      TEST(a_run_off_its_course_is_restored),
+      TEST(runs_off_their_course_are_restored),
   };
   write_spirals("spirals.csv", 400, 0);
   return cmocka_run_group_tests(list, NULL, NULL);
