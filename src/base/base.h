@@ -102,16 +102,6 @@ void rg_parallel(rung_context *ctx, int64_t pieces, void (*fn)(void *arg, int64_
 void rg_parallel_slots(rung_context *ctx, int slots, int64_t pieces,
                        void (*fn)(void *arg, int64_t piece, int slot), void *arg);
 
-/* Threads of their own, which wait between calls: for work that is long and unlike, where pieces
- * would not do. They begin with the first call; where the system gives fewer, fewer take part.
- * rg_crew_run() calls fn(arg, member) for member 0 on the calling thread and for some or all of
- * 1..members-1 on the others, and returns when all have come back: fn must share the work out so
- * that any number of members does all of it. */
-typedef struct rg_crew rg_crew;
-rung_status rg_crew_create(rung_context *ctx, int members, rg_crew **out);
-void rg_crew_destroy(rg_crew *crew); /* NULL is allowed */
-void rg_crew_run(rg_crew *crew, void (*fn)(void *arg, int member), void *arg);
-
 /* Random numbers: Philox4x64-10 (Salmon et al., SC 2011) keyed by (seed, purpose), counted by
  * index: the value of an index does not depend on the order in which it is asked for. */
 double rg_uniform(uint64_t seed, uint64_t purpose, uint64_t index); /* in (0, 1), 53 bits */

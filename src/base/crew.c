@@ -1,8 +1,10 @@
 /* Threads that wait to do something at once. */
-#include <pthread.h>
+#include "base/crew.h"
+
+#include <sched.h>
 #include <signal.h>
 
-#include "base/base.h"
+#define TRIES 100 /* some tens of microseconds, if nobody else wants to run */
 
 typedef struct hand {
   rg_crew *crew;
@@ -23,13 +25,23 @@ struct rg_crew {
   hand *hand; /* [members]; the first is the caller */
 };
 
+void rg_crew_wait(pthread_cond_t *condition, pthread_mutex_t *lock, int tries) {
+  if (tries >= TRIES) {
+    pthread_cond_wait(condition, lock);
+    return;
+  }
+  pthread_mutex_unlock(lock);
+  sched_yield();
+  pthread_mutex_lock(lock);
+}
+
 static void *work(void *arg) {
   hand *h = arg;
   rg_crew *c = h->crew;
   uint64_t seen = 0;
   pthread_mutex_lock(&c->lock);
   for (;;) {
-    while (!c->stop && c->call == seen) pthread_cond_wait(&c->wake, &c->lock);
+    for (int i = 0; !c->stop && c->call == seen; i++) rg_crew_wait(&c->wake, &c->lock, i);
     if (c->stop) break;
     seen = c->call;
     pthread_mutex_unlock(&c->lock);
@@ -85,7 +97,7 @@ void rg_crew_run(rg_crew *c, void (*fn)(void *arg, int member), void *arg) {
   pthread_mutex_unlock(&c->lock);
   fn(arg, 0);
   pthread_mutex_lock(&c->lock);
-  while (c->busy > 0) pthread_cond_wait(&c->done, &c->lock);
+  for (int i = 0; c->busy > 0; i++) rg_crew_wait(&c->done, &c->lock, i);
   pthread_mutex_unlock(&c->lock);
 }
 

@@ -1,7 +1,8 @@
 #include "train/pipeline.h"
 
-#include <pthread.h>
 #include <string.h>
+
+#include "base/crew.h"
 
 typedef struct worker {
   rung_context ctx; /* a copy of the pipeline's, without its error */
@@ -73,8 +74,8 @@ void rg_pipeline_hand_on(rg_pipeline *p, int link) {
 static bool begin(rg_pipeline *p, int *link) {
   if (p->next >= p->links || p->failed < p->links) return false;
   *link = p->next++;
-  while (p->failed == p->links && (p->handed < *link || p->ended <= *link - p->lanes))
-    pthread_cond_wait(&p->moved, &p->lock);
+  for (int i = 0; p->failed == p->links && (p->handed < *link || p->ended <= *link - p->lanes); i++)
+    rg_crew_wait(&p->moved, &p->lock, i);
   return p->failed > *link;
 }
 

@@ -134,22 +134,22 @@ static void two_links_run_at_once(void **state) {
 
 /* ---- steps ---- */
 
-enum { BATCH = 6, EDGE = 6, CLASSES = 3, STEPS = 7, MODULES = 4 };
+enum { BATCH = 6, EDGE = 6, LARGE = 24, CLASSES = 3, STEPS = 7, MODULES = 4 };
 
-/* A network for images with running statistics and dropout. */
-static rung_network *network_of(rung_context *ctx, rung_dtype dtype) {
+/* A network for images, edge x edge, with running statistics and dropout. */
+static rung_network *network_of(rung_context *ctx, int edge, int channels) {
   rung_network_settings s = rung_network_settings_default();
   rung_network *n;
-  const rung_shape sample = {.rank = 3, .dim = {EDGE, EDGE, 1}};
+  const rung_shape sample = {.rank = 3, .dim = {edge, edge, 1}};
   s.architecture = "resnet";
   s.stages = 2;
-  s.channels[0] = 4;
-  s.channels[1] = 6;
+  s.channels[0] = channels;
+  s.channels[1] = channels + 2;
   s.layers[0] = s.layers[1] = 2;
   s.dropout = 0.2;
   s.exits = MODULES - 1;
   for (int i = 0; i < MODULES - 1; i++) s.exit_at[i] = i + 1;
-  assert_ok(ctx, rung_network_create(ctx, &s, &sample, CLASSES, dtype, 5, &n));
+  assert_ok(ctx, rung_network_create(ctx, &s, &sample, CLASSES, RUNG_F32, 5, &n));
   return n;
 }
 
@@ -166,9 +166,10 @@ static rung_training training_of_all(int pipeline) {
 }
 
 static rung_status step(rung_trainer *t, int number, double *loss) {
-  float x[BATCH * EDGE * EDGE], y[BATCH], weight[BATCH];
-  for (int i = 0; i < BATCH * EDGE * EDGE; i++)
-    x[i] = (float)rg_normal(11, (uint64_t)number, (uint64_t)i);
+  static float x[BATCH * LARGE * LARGE];
+  float y[BATCH], weight[BATCH];
+  int64_t count = BATCH * rung_shape_count(&t->network->sample);
+  for (int64_t i = 0; i < count; i++) x[i] = (float)rg_normal(11, (uint64_t)number, (uint64_t)i);
   for (int i = 0; i < BATCH; i++) {
     y[i] = (float)(rg_bits(12, (uint64_t)number, (uint64_t)i) % CLASSES);
     weight[i] = i == number % BATCH ? 0 : 1;
@@ -177,9 +178,9 @@ static rung_status step(rung_trainer *t, int number, double *loss) {
 }
 
 /* Hash of all that the next step depends on, and of what the last ones told. */
-static uint64_t train(rung_context *ctx, int threads, int pipeline) {
+static uint64_t train(rung_context *ctx, int edge, int channels, int threads, int pipeline) {
   assert_ok(ctx, rung_set_threads(ctx, threads));
-  rung_network *n = network_of(ctx, RUNG_F32);
+  rung_network *n = network_of(ctx, edge, channels);
   rung_training t = training_of_all(pipeline);
   rung_trainer *trainer;
   rg_trainer_array list[RG_MOST_TRAINER_ARRAYS];
@@ -203,11 +204,19 @@ static uint64_t train(rung_context *ctx, int threads, int pipeline) {
 
 static void bits_do_not_depend_on_lanes_and_threads(void **state) {
   rung_context *ctx = *state;
-  const uint64_t one = train(ctx, 1, 1);
+  const uint64_t one = train(ctx, EDGE, 4, 1, 1);
   for (int threads = 1; threads <= 4; threads++)
     for (int pipeline = 0; pipeline <= MODULES; pipeline++)
-      if (train(ctx, threads, pipeline) != one)
+      if (train(ctx, EDGE, 4, threads, pipeline) != one)
         fail_msg("%d threads, pipeline %d: other bits", threads, pipeline);
+}
+
+/* Layers that are large enough for several threads: lanes share their work out besides. */
+static void lanes_have_threads(void **state) {
+  rung_context *ctx = *state;
+  const uint64_t one = train(ctx, LARGE, 16, 1, 1);
+  assert_true(train(ctx, LARGE, 16, 4, 2) == one);
+  assert_true(train(ctx, LARGE, 16, 5, 3) == one);
 }
 
 /* A module that has gone off its course is told, and the network is left as it was. */
@@ -218,7 +227,7 @@ static void a_module_that_fails_changes_nothing(void **state) {
       char message[40];
       double loss;
       assert_ok(ctx, rung_set_threads(ctx, lanes));
-      rung_network *n = network_of(ctx, RUNG_F32), *part;
+      rung_network *n = network_of(ctx, EDGE, 4), *part;
       rung_training t = training_of_all(lanes);
       rung_trainer *trainer;
       assert_ok(ctx, rung_trainer_create(n, ctx, &t, STEPS, 2, &trainer));
@@ -251,7 +260,7 @@ static rung_trainer *trainer_within(rung_context *ctx, rung_network *n, int pipe
 static void lanes_keep_to_the_limit(void **state) {
   rung_context *ctx = *state;
   assert_ok(ctx, rung_set_threads(ctx, 3));
-  rung_network *n = network_of(ctx, RUNG_F32);
+  rung_network *n = network_of(ctx, EDGE, 4);
   rung_trainer *one = trainer_within(ctx, n, 1, 0), *all = trainer_within(ctx, n, 3, 0);
   const size_t least = rung_trainer_bytes(one), most = rung_trainer_bytes(all);
   assert_true(most > least);
@@ -280,7 +289,7 @@ static void lanes_keep_to_the_limit(void **state) {
 static void lanes_are_chosen(void **state) {
   rung_context *ctx = *state;
   static const int expected[] = {1, 2, 2}; /* of one, two, three threads */
-  rung_network *n = network_of(ctx, RUNG_F32);
+  rung_network *n = network_of(ctx, EDGE, 4);
   rung_training t = training_of_all(65);
   rung_trainer *trainer;
   for (int threads = 1; threads <= 3; threads++) {
@@ -309,7 +318,7 @@ static rung_status step_once(rung_context *ctx, void *arg) {
 
 static void memory_that_runs_out_is_told(void **state) {
   rung_context *ctx = *state;
-  rung_network *n = network_of(ctx, RUNG_F32);
+  rung_network *n = network_of(ctx, EDGE, 4);
   fail_each_allocation(step_once, n, (fail_options){.most = 60});
   rung_network_destroy(n);
 }
@@ -387,6 +396,7 @@ static int tests(void) {
       TEST(the_first_failure_is_told),
       TEST(two_links_run_at_once),
       TEST(bits_do_not_depend_on_lanes_and_threads),
+      TEST(lanes_have_threads),
       TEST(a_module_that_fails_changes_nothing),
       TEST(lanes_keep_to_the_limit),
       TEST(lanes_are_chosen),
