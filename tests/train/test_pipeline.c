@@ -134,7 +134,7 @@ static void two_links_run_at_once(void **state) {
 
 /* ---- steps ---- */
 
-enum { BATCH = 6, EDGE = 6, LARGE = 24, CLASSES = 3, STEPS = 7, MODULES = 4 };
+enum { BATCH = 6, EDGE = 6, LARGE = 24, CLASSES = 3, STEPS = 5, MODULES = 4 };
 
 /* A network for images, edge x edge, with running statistics and dropout. */
 static rung_network *network_of(rung_context *ctx, int edge, int channels) {
@@ -319,7 +319,7 @@ static rung_status step_once(rung_context *ctx, void *arg) {
 static void memory_that_runs_out_is_told(void **state) {
   rung_context *ctx = *state;
   rung_network *n = network_of(ctx, EDGE, 4);
-  fail_each_allocation(step_once, n, (fail_options){.most = 60});
+  fail_each_allocation(step_once, n, (fail_options){.most = 30});
   rung_network_destroy(n);
 }
 
