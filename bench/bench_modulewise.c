@@ -141,9 +141,21 @@ static void run_fashion(void) {
 
 enum { EDGE = 96, BATCH = 64, CLASSES = 10 };
 
+/* A network for images, cut into modules. */
+static rung_network *cut(rung_context *ctx, rung_network_settings s, const rung_shape *sample,
+                         int modules) {
+  rung_network *n;
+  must(ctx, rung_network_create(ctx, &s, sample, CLASSES, RUNG_F32, 1, &n));
+  if (modules == 1) return n;
+  must(ctx, rg_choose_exits(n, ctx, modules, s.exit_at));
+  s.exits = modules - 1;
+  rung_network_destroy(n);
+  must(ctx, rung_network_create(ctx, &s, sample, CLASSES, RUNG_F32, 1, &n));
+  return n;
+}
+
 static rung_network *resnet_110(rung_context *ctx, int modules) {
   rung_network_settings s = rung_network_settings_default();
-  rung_network *n;
   const rung_shape sample = {.rank = 3, .dim = {EDGE, EDGE, 3}};
   s.architecture = "resnet";
   s.stages = 3;
@@ -151,13 +163,7 @@ static rung_network *resnet_110(rung_context *ctx, int modules) {
     s.channels[i] = 16 << i;
     s.layers[i] = 18;
   }
-  must(ctx, rung_network_create(ctx, &s, &sample, CLASSES, RUNG_F32, 1, &n));
-  if (modules == 1) return n;
-  must(ctx, rg_choose_exits(n, ctx, modules, s.exit_at));
-  s.exits = modules - 1;
-  rung_network_destroy(n);
-  must(ctx, rung_network_create(ctx, &s, &sample, CLASSES, RUNG_F32, 1, &n));
-  return n;
+  return cut(ctx, s, &sample, modules);
 }
 
 /* A network in training. All of them are there at once and take steps in turn, so that neighbours
@@ -178,6 +184,7 @@ static void start(runner *r, int modules, double tau) {
   t.activations = RUNG_STORE;
   t.modulewise = modules > 1;
   t.tau = tau;
+  t.pipeline = 1; /* one arena: it is memory that is told */
   must(r->ctx, rung_trainer_create(r->network, r->ctx, &t, 1000, 100, &r->trainer));
   r->bytes = (double)rung_trainer_bytes(r->trainer) -
              (double)rung_network_parameters(r->network) * sizeof(float) * (modules > 1 ? 4 : 3);
@@ -358,7 +365,189 @@ static void run_features(void) {
   free(x);
 }
 
+/* ---- modules as a pipeline ---- */
+
+/* A network of one stage and its batch. */
+typedef struct subject {
+  const char *name, *architecture, *block;
+  rung_shape sample;
+  int64_t width, layers, batch;
+  int modules;
+} subject;
+
+typedef struct samples {
+  float *x, *y;
+} samples;
+
+static rung_network *network_of(rung_context *ctx, const subject *s) {
+  rung_network_settings n = rung_network_settings_default();
+  n.architecture = s->architecture;
+  n.block = s->block;
+  n.stages = 1;
+  n.channels[0] = s->width;
+  n.layers[0] = s->layers;
+  return cut(ctx, n, &s->sample, s->modules);
+}
+
+static void start_with(runner *r, const subject *s, int threads, int pipeline) {
+  r->ctx = context_of(threads);
+  r->network = network_of(r->ctx, s);
+  rung_training t = rung_training_default();
+  t.batch = s->batch;
+  t.modulewise = 1;
+  t.pipeline = pipeline;
+  must(r->ctx, rung_trainer_create(r->network, r->ctx, &t, 100000, 100, &r->trainer));
+}
+
+static samples samples_of(const subject *s) {
+  size_t count = (size_t)(s->batch * rung_shape_count(&s->sample));
+  samples d = {malloc(count * sizeof *d.x), malloc((size_t)s->batch * sizeof *d.y)};
+  if (!d.x || !d.y) exit(1);
+  for (size_t i = 0; i < count; i++) d.x[i] = (float)rg_normal(1, 1, i);
+  for (int64_t i = 0; i < s->batch; i++) d.y[i] = (float)(i % CLASSES);
+  return d;
+}
+
+static void steps(runner *r, const samples *d, int count, int round) {
+  double loss, begin = rg_seconds();
+  for (int i = 0; i < count; i++)
+    must(r->ctx, rung_trainer_step(r->trainer, d->x, d->y, NULL, &loss));
+  r->seconds[round] = (rg_seconds() - begin) / count;
+}
+
+/* The same in a process of its own, whose twin is this one: what two threads could do at best,
+ * which share nothing but the machine. */
+static void steps_twice(runner *r, const samples *d, int count, int round) {
+  fflush(stdout);
+  pid_t twin = fork();
+  if (twin < 0) exit(1);
+  steps(r, d, count, round);
+  if (twin == 0) _exit(0);
+  if (waitpid(twin, NULL, 0) != twin) exit(1);
+}
+
+enum { ONE, TWIN, SHARED, PIPELINE, RUNNERS };
+
+/* How many times as fast as one thread runner `other` is, which takes `each` steps for one: the
+ * median over rounds; and by the fastest round of each, which neighbours on the machine disturb
+ * least. */
+static void tell_times(const char *name, const runner *one, const runner *other, int rounds,
+                       double each) {
+  double quotient[MOST_ROUNDS], least[2] = {INFINITY, INFINITY};
+  for (int i = 0; i < rounds; i++) {
+    quotient[i] = each * one->seconds[i] / other->seconds[i];
+    least[0] = fmin(least[0], one->seconds[i]);
+    least[1] = fmin(least[1], other->seconds[i]);
+  }
+  printf("    %-26s %.2f times as fast (fastest rounds: %.2f)\n", name, median_of(quotient, rounds),
+         each * least[0] / least[1]);
+}
+
+/* Processor seconds of a module's pass till it hands on, and in all. */
+typedef struct shares {
+  double handed, all;
+} shares;
+
+static void look_at_clock(void *arg) {
+  *(double *)arg = cpu_seconds();
+}
+
+static shares measure_module(rung_context *ctx, const subject *s, rung_network *n, int module,
+                             const samples *d) {
+  enum { RUNS = 9 };
+  const rg_pass_options options = {.batch = s->batch, .activations = RUNG_STORE, .tap = true};
+  rung_network *part;
+  rg_pass *pass;
+  rg_pass_result result;
+  double handed[RUNS], all[RUNS], at = 0;
+  must(ctx, rg_network_module(n, ctx, module, &part));
+  must(ctx, rg_pass_create(part, ctx, &options, &pass));
+  size_t in = (size_t)(s->batch * rung_shape_count(&part->sample));
+  size_t out = rg_state_bytes(part, part->blocks.count - 1, s->batch);
+  float *x = malloc(in * sizeof *x);
+  void *tapped = malloc(out);
+  if (!x || !tapped) exit(1);
+  for (size_t i = 0; i < in; i++) x[i] = (float)rg_normal(2, 1, i);
+  rg_pass_batch batch = {
+      .x = x, .target = d->y, .tapped = tapped, .on_tapped = look_at_clock, .user = &at};
+  for (int i = -1; i < RUNS; i++) {
+    double begin = cpu_seconds();
+    must(ctx, rg_pass_run(pass, &batch, &result));
+    handed[i < 0 ? 0 : i] = at - begin;
+    all[i < 0 ? 0 : i] = cpu_seconds() - begin;
+  }
+  free(x);
+  free(tapped);
+  rg_pass_destroy(pass);
+  rung_network_destroy(part);
+  return (shares){median_of(handed, RUNS), median_of(all, RUNS)};
+}
+
+/* What two threads would gain if nothing but the order of the modules held them up: module k begins
+ * on the thread that is free first, as soon as module k - 1 has handed on. */
+static double predict(const subject *s, const samples *d) {
+  rung_context *ctx = context_of(1);
+  rung_network *n = network_of(ctx, s);
+  double free_at[2] = {0, 0}, handed = 0, sum = 0;
+  for (int k = 1; k <= s->modules; k++) {
+    const shares m = measure_module(ctx, s, n, k, d);
+    int lane = free_at[1] < free_at[0];
+    double begin = fmax(free_at[lane], handed);
+    handed = begin + m.handed;
+    free_at[lane] = begin + m.all;
+    sum += m.all;
+  }
+  rung_network_destroy(n);
+  rung_context_destroy(ctx);
+  return sum / fmax(free_at[0], free_at[1]);
+}
+
+static void run_subject(const subject *s) {
+  runner r[RUNNERS];
+  const samples d = samples_of(s);
+  int rounds = setting("ROUNDS", 31);
+  if (rounds > MOST_ROUNDS) rounds = MOST_ROUNDS;
+  start_with(&r[ONE], s, 1, 1);
+  start_with(&r[TWIN], s, 1, 1);
+  start_with(&r[SHARED], s, 2, 1);
+  start_with(&r[PIPELINE], s, 2, 2);
+  for (int i = 0; i < RUNNERS; i++) steps(&r[i], &d, 2, 0); /* touches the memory */
+  const int count = (int)(0.05 / r[ONE].seconds[0]) + 1;
+  for (int round = 0; round < rounds; round++) {
+    steps(&r[ONE], &d, count, round);
+    steps_twice(&r[TWIN], &d, count, round);
+    steps(&r[SHARED], &d, count, round);
+    steps(&r[PIPELINE], &d, count, round);
+  }
+  printf("  %s, batch %lld, %d modules: %.2f ms a step on one thread (median of %d rounds of %d); "
+         "memory of a step %.2f MB, as a pipeline %.2f MB\n",
+         s->name, (long long)s->batch, s->modules, 1e3 * median_of(r[ONE].seconds, rounds), rounds,
+         count, (double)rung_trainer_bytes(r[ONE].trainer) / 1e6,
+         (double)rung_trainer_bytes(r[PIPELINE].trainer) / 1e6);
+  printf("    by the processor seconds of each module's way forwards and back: %.2f times\n",
+         predict(s, &d));
+  tell_times("two processes", &r[ONE], &r[TWIN], rounds, 2);
+  tell_times("threads share each layer", &r[ONE], &r[SHARED], rounds, 1);
+  tell_times("a pipeline (to reach: 1.7)", &r[ONE], &r[PIPELINE], rounds, 1);
+  fflush(stdout);
+  for (int i = 0; i < RUNNERS; i++) finish(&r[i]);
+  free(d.x);
+  free(d.y);
+}
+
+static void run_pipeline(void) {
+  static const subject subjects[] = {
+      {"digits", "dense", "hamiltonian", {.rank = 1, .dim = {64}}, 128, 16, 32, 4},
+      {"images 28 x 28", "resnet", "resnet", {.rank = 3, .dim = {28, 28, 1}}, 16, 8, 64, 2},
+      {"images 28 x 28", "resnet", "resnet", {.rank = 3, .dim = {28, 28, 1}}, 16, 8, 64, 4},
+      {"images 28 x 28", "resnet", "resnet", {.rank = 3, .dim = {28, 28, 1}}, 16, 8, 64, 8},
+      {"images 28 x 28", "resnet", "resnet", {.rank = 3, .dim = {28, 28, 1}}, 16, 20, 32, 20},
+  };
+  for (size_t i = 0; i < sizeof subjects / sizeof *subjects; i++) run_subject(&subjects[i]);
+}
+
 static const bench_case cases[] = {
+    {"pipeline", "modules on two threads at once: time of a step beside one thread", run_pipeline},
     {"memory", "resnet-110 cut into 2 to 16 modules: bytes and time beside end to end", run_memory},
     {"peer", "resnet-110 with 8 modules: peak of memory beside PyTorch's end to end", run_peer},
     {"features", "modules in turn: features kept in memory, on the disk, computed anew",

@@ -68,6 +68,11 @@ typedef struct rung_training {
   double tau;            /**< Of the penalty W / (2 tau), where W is a module's transport cost; 0:
                               none; RUNG_TAU_AUTO (default): set from `ratio`. */
   double ratio;          /**< RUNG_TAU_AUTO: the penalty's size beside the loss. Default 0.1. */
+  int pipeline;          /**< Procedure "parallel": modules that are at work at once, each with a
+                              share of the threads and arrays of its own; changes no bit. At most as
+                              many as there are threads and modules, and as fit into `memory`; 1: one
+                              after the other; 0 (default): as many, up to 3 and to half of
+                              the modules. */
   int transport_sum;     /**< 1: W sums over the elements of a layer; 0 (default): their mean. */
   int taus;              /**< Numbers in `tau_of`, which then stand in place of `tau`. Default 0. */
   double tau_of[RUNG_MOST_EXITS + 1]; /**< Shared out evenly: module k (from 1) of K has

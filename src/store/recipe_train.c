@@ -149,6 +149,10 @@ static const rg_recipe_key keys[] = {
     {"training.modules", RG_VALUE_WHOLE, "4", 1, 64, "auto", NULL,
      "modulewise: how many; cut so that their states take about the same memory; auto: the fewest "
      "that fit into training.memory"},
+    {"training.pipeline", RG_VALUE_WHOLE, "auto", 1, 64, "auto", NULL,
+     "parallel: how many modules are at work at once, which changes no result; 1: one after the "
+     "other; auto: as many as there are threads, up to 3 and to half of the modules, and as fit "
+     "into training.memory"},
     {"training.laps", RG_VALUE_WHOLE, "5", 1, 1000, NULL, NULL,
      "multilap: how often each module has its turn"},
     {"training.tau", RG_VALUE_NUMBERS, NULL, 0, 1e12, "auto", NULL,
@@ -313,6 +317,8 @@ void rg_recipe_training(const rung_recipe *recipe, rung_training *out) {
   t.multiplier_rate = rg_recipe_real(recipe, "training.multiplier.rate");
   t.multiplier_every = rg_recipe_whole(recipe, "training.multiplier.every");
   t.ratio = rg_recipe_real(recipe, "training.ratio");
+  if (!rg_recipe_is(recipe, "training.pipeline", "auto"))
+    t.pipeline = (int)rg_recipe_whole(recipe, "training.pipeline");
   t.transport_sum = rg_recipe_is(recipe, "training.transport", "sum");
   *out = t;
 }

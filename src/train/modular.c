@@ -6,6 +6,13 @@
 
 #include "nn/module.h"
 #include "optim/schedule.h"
+#include "train/pipeline.h"
+
+/* The most modules at once, unless a number is asked for: a module hands on after its way forwards,
+ * about a third of its step, so that more have to wait for each other. And no more than half of
+ * them: the first and the last few are alone, and threads that share each layer do better then. */
+#define AUTO_LANES 3
+#define RG_MOST_LANES (RUNG_MOST_EXITS + 1)
 
 typedef struct member {
   rung_network *part; /* its numbers are the whole's while a step is on */
@@ -13,6 +20,7 @@ typedef struct member {
   rg_pass_result seen;
   rg_stepper *stepper;
   double *partial; /* of norms */
+  double norm;     /* of the last gradient, before clipping */
 } member;
 
 #define NAME_LENGTH 32
@@ -23,8 +31,9 @@ struct rg_modular {
   int modules;
   member *list;        /* [modules] */
   rg_penalty *penalty; /* [modules] */
-  char *arena;         /* of all passes, which run one after the other */
-  char *handed[2];     /* parallel: what the last module and the one before it handed on */
+  rg_pipeline *pipeline;
+  char *arena[RG_MOST_LANES];      /* of all passes that a lane runs, one after the other */
+  char *handed[RG_MOST_LANES + 1]; /* parallel: what the last modules handed on, in turn */
   char (*name)[RG_MOST_DESCENT_STATES][NAME_LENGTH]; /* [modules]: of their optimisers' arrays */
   /* Modules in turn: what frozen ones hand on, computed with the list's networks; else NULL. */
   rg_features *features;
@@ -170,25 +179,70 @@ static rung_status fit_passes(rg_modular *m, size_t memory, size_t *least, takin
                  "modules: %zu bytes do not hold their passes, which take %zu", memory, *least);
 }
 
-static rung_status make_passes(rg_modular *m, size_t memory, size_t *least) {
-  takings t;
-  RG_TRY(fit_passes(m, memory, least, &t));
-  m->arena = rg_alloc(m->ctx, t.arrays, 1);
-  return m->arena ? RUNG_OK : RUNG_E_MEMORY;
+/* ---- lanes ---- */
+
+/* Bytes of the places, `places` of them in turn, of what modules hand on. */
+static size_t handed_most(const rg_modular *m, int places, size_t *most) {
+  size_t all = 0;
+  memset(most, 0, (size_t)places * sizeof *most);
+  for (int k = 0; k < m->modules - 1; k++)
+    if (handed_bytes(m, k) > most[k % places]) most[k % places] = handed_bytes(m, k);
+  for (int i = 0; i < places; i++) all += most[i];
+  return all;
 }
 
-/* ---- all of it ---- */
-
-static rung_status make_handed(rg_modular *m) {
-  size_t most[2] = {0, 0};
-  for (int k = 0; k < m->modules - 1; k++)
-    if (handed_bytes(m, k) > most[k % 2]) most[k % 2] = handed_bytes(m, k);
-  for (int i = 0; i < 2; i++) {
+/* Places for so many lanes, in the stead of those that there are. */
+static rung_status make_handed(rg_modular *m, int lanes) {
+  size_t most[RG_MOST_LANES + 1];
+  handed_most(m, lanes + 1, most);
+  for (int i = 0; i <= lanes; i++) {
+    rg_free(m->ctx, m->handed[i]);
     m->handed[i] = rg_alloc(m->ctx, most[i], 1);
     if (!m->handed[i]) return RUNG_E_MEMORY;
   }
   return RUNG_OK;
 }
+
+/* What `lanes` lanes hold beside what one does; a lane is a thread, a context and an arena. */
+static size_t lanes_bytes(const rg_modular *m, int lanes, size_t arrays) {
+  enum { BESIDES = 8 << 10 };
+  size_t most[RG_MOST_LANES + 1], one = handed_most(m, 2, most);
+  size_t handed = handed_most(m, lanes + 1, most), more = (size_t)(lanes - 1);
+  return more * (arrays + BESIDES) + (handed > one ? handed - one : 0);
+}
+
+/* As many as there are threads and modules for, as are wanted, and as fit. The passes' plans are
+ * there: lanes change none. */
+static int choose_lanes(const rg_modular *m, const takings *t, size_t memory) {
+  const rung_training *training = &m->trainer->training;
+  int lanes = training->pipeline;
+  if (!lanes) lanes = m->modules / 2 < AUTO_LANES ? m->modules / 2 : AUTO_LANES;
+  if (!in_parallel(training)) return 1;
+  if (lanes > m->modules) lanes = m->modules;
+  if (lanes > rung_threads(m->ctx)) lanes = rung_threads(m->ctx);
+  if (lanes < 1) lanes = 1;
+  size_t used = t->held + t->arrays;
+  while (lanes > 1 && memory && used + lanes_bytes(m, lanes, t->arrays) > memory) lanes--;
+  return lanes;
+}
+
+static rung_status make_lanes(rg_modular *m, const takings *t, size_t memory) {
+  int lanes = choose_lanes(m, t, memory);
+  for (int i = 0; i < lanes; i++) {
+    m->arena[i] = rg_alloc(m->ctx, t->arrays, 1);
+    if (!m->arena[i]) return RUNG_E_MEMORY;
+  }
+  if (lanes > 1) RG_TRY(make_handed(m, lanes));
+  return rg_pipeline_create(m->ctx, m->modules, lanes, &m->pipeline);
+}
+
+static rung_status make_passes(rg_modular *m, size_t memory, size_t *least) {
+  takings t;
+  RG_TRY(fit_passes(m, memory, least, &t));
+  return make_lanes(m, &t, memory);
+}
+
+/* ---- all of it ---- */
 
 static rung_status make(rg_modular *m, size_t memory, size_t *least) {
   size_t before = rung_memory_now(m->ctx);
@@ -201,7 +255,7 @@ static rung_status make(rg_modular *m, size_t memory, size_t *least) {
     RG_TRY(make_part(m, k));
   }
   if (in_parallel(&m->trainer->training))
-    RG_TRY(make_handed(m));
+    RG_TRY(make_handed(m, 1));
   else
     RG_TRY(
         rg_features_create(m->ctx, m->modules, m->part, m->trainer->training.batch, &m->features));
@@ -222,6 +276,9 @@ static rung_status check(rung_context *ctx, const rung_training *t) {
     return rg_fail(ctx, RUNG_E_ARGUMENT,
                    "procedure: expected parallel, sequential or multilap, found \"%.40s\"",
                    t->procedure);
+  if (t->pipeline < 0 || t->pipeline > RG_MOST_LANES)
+    return rg_fail(ctx, RUNG_E_ARGUMENT, "pipeline: expected 0 to %d, found %d", RG_MOST_LANES,
+                   t->pipeline);
   if (t->smoothness > 0)
     return rg_fail(ctx, RUNG_E_UNSUPPORTED, "smoothness in time spans modules: not module-wise");
   if (t->laps < 1)
@@ -256,8 +313,9 @@ void rg_modular_destroy(rg_modular *m) {
     rg_free(m->ctx, own->partial);
     rung_network_destroy(own->part);
   }
-  for (int i = 0; i < 2; i++) rg_free(m->ctx, m->handed[i]);
-  rg_free(m->ctx, m->arena);
+  rg_pipeline_destroy(m->pipeline);
+  for (int i = 0; i <= RG_MOST_LANES; i++) rg_free(m->ctx, m->handed[i]);
+  for (int i = 0; i < RG_MOST_LANES; i++) rg_free(m->ctx, m->arena[i]);
   rg_free(m->ctx, m->name);
   rg_free(m->ctx, m->penalty);
   rg_free(m->ctx, m->list);
@@ -270,62 +328,94 @@ static double told(double value) {
   return isnan(value) ? fabs(value) : value; /* the sign of a NaN means nothing */
 }
 
-/* Loss and gradient of a module at its numbers and what the one before handed on; *norm that of the
- * gradient times `factor`. */
-static rung_status evaluate(rg_modular *m, int module, const rg_pass_batch *batch, double factor,
-                            double *norm) {
+/* Loss and gradient of a module at its numbers and what the one before handed on; its norm is that
+ * of the gradient times `factor`. */
+static rung_status evaluate(rg_modular *m, int module, const rg_lane *lane,
+                            const rg_pass_batch *batch, double factor) {
   member *own = &m->list[module];
-  rg_pass_place(own->pass, m->arena);
+  rg_pass_place(own->pass, m->arena[lane->number]);
   RG_TRY(rg_pass_run(own->pass, batch, &own->seen));
-  *norm = factor * rg_norm(m->ctx, own->part->dtype, own->part->parameters, own->seen.gradient,
-                           own->partial);
+  own->norm = factor * rg_norm(lane->ctx, own->part->dtype, own->part->parameters,
+                               own->seen.gradient, own->partial);
   m->penalty[module].seen = (rg_module_seen){own->seen.loss, own->seen.transport, batch->transport};
-  if (isfinite(own->seen.loss) && isfinite(*norm)) return RUNG_OK;
-  return rg_fail(m->ctx, RUNG_E_NUMERIC,
+  if (isfinite(own->seen.loss) && isfinite(own->norm)) return RUNG_OK;
+  return rg_fail(lane->ctx, RUNG_E_NUMERIC,
                  "module %d: the loss is %g and the norm of its gradient %g; a lower learning rate "
                  "or gradient clipping may help",
-                 module + 1, told(own->seen.loss), told(*norm));
+                 module + 1, told(own->seen.loss), told(own->norm));
 }
 
-/* One module forwards, back and on. `handed` (NULL: not wanted) gets what it hands on. */
-static rung_status step_module(rg_modular *m, int module, const rg_turn *turn,
-                               const rg_pass_batch *given, const void *x, void *handed) {
-  rung_trainer *t = m->trainer;
+/* One module forwards, back and on. The batch's `tapped` (NULL: not wanted) gets what it hands on.
+ */
+static rung_status step_module(rg_modular *m, int module, const rg_lane *lane, const rg_turn *turn,
+                               const rg_pass_batch *given) {
+  const rung_trainer *t = m->trainer;
   member *own = &m->list[module];
-  double norm, clip = t->training.clip;
+  double clip = t->training.clip;
   rg_pass_batch batch = *given;
-  batch.x = x;
-  batch.tapped = handed;
+  batch.ctx = lane->ctx;
   rg_penalty_place place = {module + 1, m->modules, turn->step, turn->steps};
   rg_weighing w = rg_penalty_weigh(&m->penalty[module], &t->training, place);
   batch.transport = w.weight;
-  RG_TRY(evaluate(m, module, &batch, w.factor, &norm));
-  double scale = w.factor * (clip > 0 && norm > clip ? clip / norm : 1);
+  RG_TRY(evaluate(m, module, lane, &batch, w.factor));
+  double scale = w.factor * (clip > 0 && own->norm > clip ? clip / own->norm : 1);
   double rate = t->lowered *
                 rg_schedule_rate(&t->training, t->rate, turn->step, turn->steps, t->steps_of_epoch);
   own->stepper->steps = turn->step;
-  RG_TRY(rg_stepper_step(own->stepper, rate, scale, own->part->theta, own->seen.gradient));
-  rg_penalty_follow(&m->penalty[module], &t->training, place);
-  t->gradient_norm = norm;
-  t->seen = own->seen;
-  return RUNG_OK;
+  own->stepper->ctx = lane->ctx;
+  rung_status status =
+      rg_stepper_step(own->stepper, rate, scale, own->part->theta, own->seen.gradient);
+  own->stepper->ctx = m->ctx;
+  if (status == RUNG_OK) rg_penalty_follow(&m->penalty[module], &t->training, place);
+  return status;
+}
+
+/* What the trainer tells of a step is that of the last module in it. */
+static void tell_of(rg_modular *m, int module) {
+  m->trainer->gradient_norm = m->list[module].norm;
+  m->trainer->seen = m->list[module].seen;
+}
+
+typedef struct link_call {
+  rg_modular *m;
+  const rg_turn *turn;
+  const rg_pass_batch *batch;
+  int module;
+} link_call;
+
+static void hand_on(void *arg) {
+  const link_call *c = arg;
+  rg_pipeline_hand_on(c->m->pipeline, c->module);
+}
+
+static rung_status step_link(void *arg, int module, const rg_lane *lane) {
+  link_call c = *(const link_call *)arg;
+  rg_modular *m = c.m;
+  rg_pass_batch batch = *c.batch;
+  int places = rg_pipeline_lanes(m->pipeline) + 1;
+  c.module = module;
+  if (module > 0) batch.x = m->handed[(module - 1) % places];
+  if (module < m->modules - 1) batch.tapped = m->handed[module % places];
+  batch.on_tapped = hand_on;
+  batch.user = &c;
+  return step_module(m, module, lane, c.turn, &batch);
 }
 
 static rung_status step_all(rg_modular *m, const rg_turn *turn, const rg_pass_batch *batch) {
-  const void *x = batch->x;
-  for (int k = 0; k < m->modules; k++) {
-    void *handed = k < m->modules - 1 ? m->handed[k % 2] : NULL;
-    RG_TRY(step_module(m, k, turn, batch, x, handed));
-    x = handed;
-  }
+  link_call c = {m, turn, batch, 0};
+  RG_TRY(rg_pipeline_run(m->pipeline, step_link, &c));
+  tell_of(m, m->modules - 1);
   return RUNG_OK;
 }
 
 /* Those before are frozen: they run in inference mode. */
-static rung_status step_one(rg_modular *m, const rg_turn *turn, const rg_pass_batch *batch) {
-  const void *x;
-  RG_TRY(rg_features_get(m->features, turn->module - 1, batch->sample, batch->x, &x));
-  return step_module(m, turn->module - 1, turn, batch, x, NULL);
+static rung_status step_one(rg_modular *m, const rg_turn *turn, const rg_pass_batch *given) {
+  const rg_lane lane = {0, m->ctx};
+  rg_pass_batch batch = *given;
+  RG_TRY(rg_features_get(m->features, turn->module - 1, given->sample, given->x, &batch.x));
+  RG_TRY(step_module(m, turn->module - 1, &lane, turn, &batch));
+  tell_of(m, turn->module - 1);
+  return RUNG_OK;
 }
 
 rung_status rg_modular_step(rg_modular *m, const rg_pass_batch *batch) {
@@ -404,8 +494,13 @@ rung_status rg_modular_tell(const rg_modular *m, char **out) {
     if (k == 0 || rg_pass_get_plan(m->list[k - 1].pass)->activations != p->activations)
       rg_text_printf(&text, " %s (from module %d)", rg_activations_name(p->activations), k + 1);
   }
-  rg_text_printf(&text, "; states and workspace %.2f to %.2f MB a module, in one place",
-                 (double)least / 1e6, (double)most / 1e6);
+  int lanes = rg_pipeline_lanes(m->pipeline);
+  rg_text_printf(&text, "; states and workspace %.2f to %.2f MB a module, in ", (double)least / 1e6,
+                 (double)most / 1e6);
+  if (lanes > 1)
+    rg_text_printf(&text, "%d places: a pipeline, %d modules at once", lanes, lanes);
+  else
+    rg_text_add(&text, "one place");
   if (m->features) rg_text_add(&text, "; ");
   if (m->features) rg_features_tell(m->features, &text);
   *out = text.data;

@@ -67,6 +67,11 @@ typedef struct rg_pass_batch {
    * numbers [batch][state], two states joined along their last axis. Asks for the option tap. */
   void *tapped;
   const int64_t *sample; /* [batch]: which samples of the training set these are; NULL: not known */
+  void (*on_tapped)(void *user); /* NULL, or is told as soon as they are there */
+  void *user;
+  /* NULL: the pass's own context; else the one whose threads it runs on and which is told of
+   * errors: passes that run at once have one each. */
+  rung_context *ctx;
 } rg_pass_batch;
 
 /* What a layer was seen to do; the arrays are the pass's, one entry for each layer of each block in

@@ -200,6 +200,7 @@ rung_status rg_pass_run_head(rg_pass *pass, void **cotangent) {
   int states = n->blocks.list[h->first].states_in;
   RG_TRY(rg_pass_check_range(pass, h->first, pass->begin[pass->spans]));
   if (batch->tapped) rg_pass_tap(pass, batch->tapped);
+  if (batch->on_tapped) batch->on_tapped(batch->user);
   for (int s = 0; s < states; s++) h->in[s] = pass->begin[pass->spans][s];
   h->in[states] = batch->target;
   h->in[states + 1] = batch->weight ? batch->weight : pass->ones;
@@ -376,7 +377,7 @@ rung_status rg_pass_there_and_back(rg_pass *pass, double *drift) {
   return backward(pass, cotangent, drift);
 }
 
-rung_status rg_pass_run(rg_pass *pass, const rg_pass_batch *batch, rg_pass_result *out) {
+static rung_status run(rg_pass *pass, const rg_pass_batch *batch, rg_pass_result *out) {
   const rung_network *n = pass->network;
   pass->batch = *batch;
   pass->ran = false;
@@ -392,4 +393,12 @@ rung_status rg_pass_run(rg_pass *pass, const rg_pass_batch *batch, rg_pass_resul
   out->transport = pass->transport;
   pass->ran = true;
   return RUNG_OK;
+}
+
+rung_status rg_pass_run(rg_pass *pass, const rg_pass_batch *batch, rg_pass_result *out) {
+  rung_context *own = pass->ctx;
+  if (batch->ctx) pass->ctx = batch->ctx;
+  rung_status status = run(pass, batch, out);
+  pass->ctx = own;
+  return status;
 }

@@ -24,7 +24,7 @@ static const char *const *const recipes[] = {
     RECIPE(MODULES("parallel"), "training.tau", "auto"),
     RECIPE(MODULES("sequential"), "training.tau", "auto"),
     RECIPE(MODULES("multilap"), "training.tau", "auto"),
-    RECIPE(MODULES("parallel"), MULTIPLIER),
+    RECIPE(MODULES("parallel"), MULTIPLIER, "training.pipeline", "2", "run.threads", "2"),
     RECIPE(MODULES("sequential"), MULTIPLIER),
     RECIPE(MODULES("multilap"), MULTIPLIER),
 };
