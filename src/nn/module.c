@@ -159,7 +159,7 @@ rung_status rg_network_module(const rung_network *whole, rung_context *ctx, int 
   return RUNG_OK;
 }
 
-static const rg_variable *find(const rg_variable *list, int count, const char *name) {
+const rg_variable *rg_variable_find(const rg_variable *list, int count, const char *name) {
   for (int i = 0; i < count; i++)
     if (!strcmp(list[i].name, name)) return &list[i];
   return NULL;
@@ -174,9 +174,9 @@ static void exchange(const rung_network *part, const rung_network *whole, int mo
   int count = statistics ? part->statistic_count : part->parameter_count;
   const rg_variable *mine = statistics ? part->statistic : part->parameter;
   for (int i = 0; i < count; i++) {
-    const rg_variable *v = statistics
-                               ? find(whole->statistic, whole->statistic_count, mine[i].name)
-                               : find(whole->parameter, whole->parameter_count, mine[i].name);
+    const rg_variable *v =
+        statistics ? rg_variable_find(whole->statistic, whole->statistic_count, mine[i].name)
+                   : rg_variable_find(whole->parameter, whole->parameter_count, mine[i].name);
     int64_t first = v->block == begin.block ? begin.layer : 0;
     char *own = (char *)(statistics ? part->running : part->theta);
     char *its = (char *)(statistics ? whole->running : whole->theta);

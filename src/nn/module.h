@@ -22,6 +22,8 @@ rung_status rg_exit_compile(const rung_network *network, rung_context *ctx, int 
  * samples, a later one the state at the cut before it, two states joined along their last axis. */
 rung_status rg_network_module(const rung_network *whole, rung_context *ctx, int module,
                               rung_network **out);
+/* The variable of this name, or NULL. */
+const rg_variable *rg_variable_find(const rg_variable *list, int count, const char *name);
 /* Copy a module's parameters and statistics to the whole, and back. */
 void rg_module_give(const rung_network *part, rung_network *whole, int module);
 void rg_module_take(rung_network *part, const rung_network *whole, int module);

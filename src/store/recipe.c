@@ -225,7 +225,7 @@ static void add_value(rg_text *out, rg_value_kind kind, const char *text) {
   rg_text_add(out, " ");
   if (kind == RG_VALUE_TEXT || kind == RG_VALUE_LIST) {
     rg_text_json(out, text); /* also YAML */
-  } else if (kind == RG_VALUE_WHOLES && strchr(text, ',')) {
+  } else if ((kind == RG_VALUE_WHOLES || kind == RG_VALUE_CHOICES) && strchr(text, ',')) {
     rg_text_add(out, "[");
     for (; *text; text++) rg_text_printf(out, *text == ',' ? "%c " : "%c", *text);
     rg_text_add(out, "]");

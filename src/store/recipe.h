@@ -9,11 +9,12 @@
 #include "rung/train.h"
 
 typedef enum rg_value_kind {
-  RG_VALUE_TEXT,   /* any text */
-  RG_VALUE_LIST,   /* texts with commas between; in YAML also a list */
-  RG_VALUE_CHOICE, /* one of `choices` */
-  RG_VALUE_FLAG,   /* yes or no; also true, false, on, off */
-  RG_VALUE_WHOLE,  /* a whole number, or one of `choices` */
+  RG_VALUE_TEXT,    /* any text */
+  RG_VALUE_LIST,    /* texts with commas between; in YAML also a list */
+  RG_VALUE_CHOICE,  /* one of `choices` */
+  RG_VALUE_CHOICES, /* one of `choices`, or several with commas between, perhaps in brackets */
+  RG_VALUE_FLAG,    /* yes or no; also true, false, on, off */
+  RG_VALUE_WHOLE,   /* a whole number, or one of `choices` */
   RG_VALUE_WHOLES, /* whole numbers with commas between, perhaps in brackets; in YAML also a list */
   RG_VALUE_NUMBER, /* a decimal number, or one of `choices` */
   RG_VALUE_TIME,   /* seconds, or with a unit: 90, 90s, 1.5min, 2h */
@@ -109,8 +110,12 @@ rung_status rg_recipe_blame(const rung_recipe *recipe, rung_context *ctx, rung_s
 
 /* A fit's options; the progress function is left NULL. */
 rung_status rg_recipe_options(const rung_recipe *recipe, rung_context *ctx, rung_fit_options *out);
-/* The network of a training. `out` comes with the defaults; what the recipe leaves to the
- * architecture stays so. Strings are the recipe's. */
+/* The heads of that many exits, as the recipe has them: one for all or one for each. Strings are
+ * static. An error where it has another number of them. */
+rung_status rg_recipe_heads(const rung_recipe *recipe, rung_context *ctx, int exits,
+                            const char **out);
+/* The network of a training, without its exits. `out` comes with the defaults; what the recipe
+ * leaves to the architecture stays so. Strings are the recipe's. */
 void rg_recipe_network(const rung_recipe *recipe, rung_network_settings *out);
 /* How its training or test set is opened. `out` comes with the defaults; strings are the recipe's.
  */

@@ -155,8 +155,8 @@ static const rg_recipe_key keys[] = {
      "tau auto: the penalty's size beside the loss"},
     {"training.transport", RG_VALUE_CHOICE, "mean", 0, 0, "mean sum", NULL,
      "modulewise: whether W sums the mean or the sum of squares of what a layer adds"},
-    {"training.head", RG_VALUE_CHOICE, "conv", 0, 0, "conv pool mlp", NULL,
-     "modulewise: the classifier of each module but the last"},
+    {"training.head", RG_VALUE_CHOICES, "conv", 0, 0, "conv pool mlp", NULL,
+     "modulewise: the classifiers of all modules but the last, or of each of them"},
     {"training.precision", RG_VALUE_CHOICE, "single", 0, 0, "single double quad", NULL,
      "arithmetic of weights and training: about 7, 16 or 32 digits"},
     /* run */
@@ -218,8 +218,32 @@ void rg_recipe_network(const rung_recipe *recipe, rung_network_settings *out) {
   s.dropout = rg_recipe_real(recipe, "model.dropout");
   s.nodes = rg_recipe_whole(recipe, "model.nodes");
   s.fixed = is_fixed(recipe);
-  s.exit_head = rung_recipe_get(recipe, "training.head");
   *out = s;
+}
+
+static const char *static_word(const char *choices[], const char *at, size_t length) {
+  while (*choices && (strlen(*choices) != length || strncmp(*choices, at, length) != 0)) choices++;
+  return *choices;
+}
+
+rung_status rg_recipe_heads(const rung_recipe *recipe, rung_context *ctx, int exits,
+                            const char **out) {
+  const char *heads[] = {"conv", "pool", "mlp", NULL};
+  const char *text = rung_recipe_get(recipe, "training.head");
+  int count = 1;
+  for (const char *c = text; *c; c++) count += *c == ',';
+  if (count > 1 && count != exits)
+    return rg_recipe_fail(recipe, ctx, "training.head",
+                          "training.head: expected one word, or one for each of the %d modules but "
+                          "the last; found %d",
+                          exits + 1, count);
+  const char *at = text;
+  for (int e = 0; e < exits; e++) {
+    size_t length = strcspn(at, ",");
+    out[e] = static_word(heads, at, length);
+    if (count > 1) at += length + 1;
+  }
+  return RUNG_OK;
 }
 
 void rg_recipe_dataset(const rung_recipe *recipe, bool test, rung_dataset_options *out) {

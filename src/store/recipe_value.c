@@ -98,9 +98,25 @@ static rung_status fail_number(rung_context *ctx, const char *place, const rg_re
                  key->choices ? ", or one of: " : "", key->choices ? key->choices : "", value);
 }
 
-/* "[16, 32,64]" is kept as "16,32,64". */
-static rung_status take_wholes(rung_context *ctx, const char *place, const rg_recipe_key *key,
-                               const char *value, char **out) {
+static bool fits_list(const rg_recipe_key *key, char item[24]) {
+  double number;
+  if (key->kind == RG_VALUE_CHOICES) return is_choice(key->choices, item);
+  bool fits =
+      rg_recipe_number(RG_VALUE_WHOLE, item, &number) && number >= key->low && number <= key->high;
+  if (fits) snprintf(item, 24, "%.0f", number);
+  return fits;
+}
+
+static rung_status fail_choice(rung_context *ctx, const char *place, const rg_recipe_key *key,
+                               const char *value) {
+  return rg_fail(ctx, RUNG_E_ARGUMENT, "%s%s: expected one of: %s%s; found \"%.60s\"", place,
+                 key->key, key->choices, key->kind == RG_VALUE_CHOICES ? ", or a list of them" : "",
+                 value);
+}
+
+/* "[16, 32,64]" is kept as "16,32,64"; words likewise. */
+static rung_status take_list(rung_context *ctx, const char *place, const rg_recipe_key *key,
+                             const char *value, char **out) {
   size_t length = strlen(value);
   bool brackets = length >= 2 && value[0] == '[' && value[length - 1] == ']';
   const char *at = value + brackets, *end = value + length - brackets;
@@ -108,18 +124,17 @@ static rung_status take_wholes(rung_context *ctx, const char *place, const rg_re
   rg_text_init(&list, ctx);
   for (bool more = true; more;) {
     char item[24] = "";
-    double number = 0;
     const char *comma = memchr(at, ',', (size_t)(end - at)), *last = comma ? comma : end;
     more = comma != NULL;
     while (at < last && *at == ' ') at++;
     while (last > at && last[-1] == ' ') last--;
     snprintf(item, sizeof item, "%.*s", (int)(last - at), at);
-    if (!rg_recipe_number(RG_VALUE_WHOLE, item, &number) || number < key->low ||
-        number > key->high) {
+    if (!fits_list(key, item)) {
       rg_text_free(&list);
-      return fail_number(ctx, place, key, value);
+      return key->kind == RG_VALUE_CHOICES ? fail_choice(ctx, place, key, value)
+                                           : fail_number(ctx, place, key, value);
     }
-    rg_text_printf(&list, "%s%.0f", list.length ? "," : "", number);
+    rg_text_printf(&list, "%s%s", list.length ? "," : "", item);
     if (comma) at = comma + 1;
   }
   if (rg_text_status(&list) != RUNG_OK) {
@@ -135,8 +150,7 @@ static rung_status take_choice(rung_context *ctx, const char *place, const rg_re
   if (is_choice(key->choices, value)) return keep(ctx, value, out);
   const char *flag = flag_of(value);
   if (flag && is_choice(key->choices, flag)) return keep(ctx, flag, out);
-  return rg_fail(ctx, RUNG_E_ARGUMENT, "%s%s: expected one of: %s; found \"%.60s\"", place,
-                 key->key, key->choices, value);
+  return fail_choice(ctx, place, key, value);
 }
 
 rung_status rg_recipe_value(rung_context *ctx, const char *place, const rg_recipe_key *key,
@@ -149,8 +163,9 @@ rung_status rg_recipe_value(rung_context *ctx, const char *place, const rg_recip
     return keep(ctx, value, out);
   case RG_VALUE_CHOICE:
     return take_choice(ctx, place, key, value, out);
+  case RG_VALUE_CHOICES:
   case RG_VALUE_WHOLES:
-    return take_wholes(ctx, place, key, value, out);
+    return take_list(ctx, place, key, value, out);
   case RG_VALUE_FLAG:
     if (flag_of(value)) return keep(ctx, flag_of(value), out);
     return rg_fail(ctx, RUNG_E_ARGUMENT, "%s%s: expected yes or no, found \"%.60s\"", place,
@@ -174,17 +189,23 @@ static void add_choices(rg_text *out, const char *choices) {
 
 void rg_recipe_key_text(rg_text *out, const rg_recipe_key *key) {
   static const char *const names[] = {
-      [RG_VALUE_TEXT] = "text",     [RG_VALUE_LIST] = "names",
-      [RG_VALUE_CHOICE] = "one of", [RG_VALUE_FLAG] = "yes or no",
-      [RG_VALUE_WHOLE] = "whole",   [RG_VALUE_WHOLES] = "whole, or a list",
-      [RG_VALUE_NUMBER] = "number", [RG_VALUE_TIME] = "seconds",
+      [RG_VALUE_TEXT] = "text",
+      [RG_VALUE_LIST] = "names",
+      [RG_VALUE_CHOICE] = "one of",
+      [RG_VALUE_CHOICES] = "one or a list of",
+      [RG_VALUE_FLAG] = "yes or no",
+      [RG_VALUE_WHOLE] = "whole",
+      [RG_VALUE_WHOLES] = "whole, or a list",
+      [RG_VALUE_NUMBER] = "number",
+      [RG_VALUE_TIME] = "seconds",
       [RG_VALUE_SIZE] = "bytes",
   };
   rg_text_add(out, names[key->kind]);
   if (key->high > key->low) rg_text_printf(out, " from %.10g to %.10g", key->low, key->high);
   if (key->unit) rg_text_printf(out, " %s", key->unit);
   if (key->choices) {
-    rg_text_add(out, key->kind == RG_VALUE_CHOICE ? " " : ", or ");
+    bool words = key->kind == RG_VALUE_CHOICE || key->kind == RG_VALUE_CHOICES;
+    rg_text_add(out, words ? " " : ", or ");
     add_choices(out, key->choices);
   }
   if (key->fallback) rg_text_printf(out, "; default %s", key->fallback);

@@ -46,14 +46,14 @@ int rg_modular_arrays(rg_modular *modular, rg_trainer_array *out);
 typedef struct rg_module_seen {
   double loss, transport, weight;
 } rg_module_seen;
-int rg_modular_modules(const rg_modular *modular);
+int rg_modular_modules(const rg_modular *modular); /* up to the last that is trained */
 rg_module_seen rg_modular_seen(const rg_modular *modular, int module); /* from 1 */
 
 /* The learning rate of the next step. */
 double rg_modular_rate(const rg_modular *modular);
 /* The plan in words and bytes, one line. The caller frees. */
 rung_status rg_modular_tell(const rg_modular *modular, char **out);
-/* The pass of module `module`: its plan. */
+/* The pass of module `module`: its plan. NULL where it is frozen. */
 const rg_pass *rg_modular_pass(const rg_modular *modular, int module);
 
 #endif

@@ -50,7 +50,7 @@ static rung_network_settings settings_of(const example *e) {
   s.layers[0] = s.layers[1] = 3;
   s.groups = 2;
   s.exits = e->exits;
-  s.exit_head = e->head;
+  for (int i = 0; i < e->exits; i++) s.exit_head[i] = e->head;
   memcpy(s.exit_at, e->at, sizeof e->at);
   return s;
 }
@@ -85,9 +85,10 @@ static void files_keep_exits(void **state) {
     assert_ok(ctx, rg_network_load_memory(ctx, "exits", file, length, &back));
     assert_ok(ctx, rg_network_save_memory(back, ctx, &again, &length_again));
     assert_int_equal(rung_network_exits(back), examples[k].exits);
-    for (int e = 0; e < examples[k].exits; e++)
+    for (int e = 0; e < examples[k].exits; e++) {
       assert_int_equal(back->settings.exit_at[e], examples[k].at[e]);
-    assert_string_equal(back->settings.exit_head, examples[k].head);
+      assert_string_equal(back->settings.exit_head[e], examples[k].head);
+    }
     assert_int_equal(length, length_again);
     assert_memory_equal(file, again, length);
     assert_memory_equal(n->theta, back->theta, (size_t)n->parameters * sizeof(double));
@@ -254,7 +255,7 @@ static void the_chain_does_not_change(void **state) {
   size_t length;
   assert_ok(ctx, rung_network_create(ctx, &s, &image, OUTPUTS, RUNG_F32, 3, &with));
   s.exits = 0;
-  s.exit_head = NULL;
+  memset(s.exit_head, 0, sizeof s.exit_head);
   assert_ok(ctx, rung_network_create(ctx, &s, &image, OUTPUTS, RUNG_F32, 3, &without));
   int found = 0;
   for (int i = 0; i < rung_network_tensors(without); i++)
@@ -301,7 +302,7 @@ static void what_cannot_be_is_refused(void **state) {
   s.exit_at[2] = 3;
   refused(ctx, &s, "exits: exit_at: expected rising numbers; found 3 behind 3");
   s = good;
-  s.exit_head = "tail";
+  s.exit_head[0] = "tail";
   refused(ctx, &s, "exits: exit_head: expected one of conv, pool, mlp; found \"tail\"");
   s = good;
   s.nodes = 2;

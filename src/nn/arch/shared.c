@@ -182,12 +182,11 @@ rung_status rg_check_image(rung_context *ctx, const rung_network_settings *s,
                  s->architecture, sample->rank, sample->rank == 1 ? "" : "s");
 }
 
-void rg_fill_stages(rung_network_settings *s, int stages, int64_t width, int64_t layers,
-                    bool doubling) {
-  if (s->stages == 0) s->stages = stages;
+void rg_fill_stages(rung_network_settings *s, const rg_architecture *a) {
+  if (s->stages == 0) s->stages = a->stages;
   for (int i = 0; i < s->stages && i < RUNG_MOST_STAGES; i++) {
-    if (s->channels[i] == 0) s->channels[i] = doubling ? width << i : width;
-    if (s->layers[i] == 0) s->layers[i] = layers;
+    if (s->channels[i] == 0) s->channels[i] = a->doubling ? a->width << i : a->width;
+    if (s->layers[i] == 0) s->layers[i] = a->layers;
   }
 }
 
