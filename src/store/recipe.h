@@ -114,6 +114,8 @@ rung_status rg_recipe_options(const rung_recipe *recipe, rung_context *ctx, rung
  * static. An error where it has another number of them. */
 rung_status rg_recipe_heads(const rung_recipe *recipe, rung_context *ctx, int exits,
                             const char **out);
+/* Has it one for all, or one for each? */
+bool rg_recipe_heads_fit(const rung_recipe *recipe, int exits);
 /* The network of a training, without its exits. `out` comes with the defaults; what the recipe
  * leaves to the architecture stays so. Strings are the recipe's. */
 void rg_recipe_network(const rung_recipe *recipe, rung_network_settings *out);

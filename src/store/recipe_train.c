@@ -221,27 +221,38 @@ void rg_recipe_network(const rung_recipe *recipe, rung_network_settings *out) {
   *out = s;
 }
 
-static const char *static_word(const char *choices[], const char *at, size_t length) {
-  while (*choices && (strlen(*choices) != length || strncmp(*choices, at, length) != 0)) choices++;
-  return *choices;
+/* How many words `training.head` has. */
+static int heads_given(const rung_recipe *recipe) {
+  int count = 1;
+  for (const char *c = rung_recipe_get(recipe, "training.head"); *c; c++) count += *c == ',';
+  return count;
+}
+
+bool rg_recipe_heads_fit(const rung_recipe *recipe, int exits) {
+  int given = heads_given(recipe);
+  return given == 1 || given == exits;
+}
+
+static const char *static_word(const char *at, size_t length) {
+  static const char *const words[] = {"conv", "pool", "mlp"};
+  int i = 0;
+  while (strlen(words[i]) != length || strncmp(words[i], at, length) != 0) i++;
+  return words[i];
 }
 
 rung_status rg_recipe_heads(const rung_recipe *recipe, rung_context *ctx, int exits,
                             const char **out) {
-  const char *heads[] = {"conv", "pool", "mlp", NULL};
-  const char *text = rung_recipe_get(recipe, "training.head");
-  int count = 1;
-  for (const char *c = text; *c; c++) count += *c == ',';
-  if (count > 1 && count != exits)
+  const char *at = rung_recipe_get(recipe, "training.head");
+  int given = heads_given(recipe);
+  if (!rg_recipe_heads_fit(recipe, exits))
     return rg_recipe_fail(recipe, ctx, "training.head",
-                          "training.head: expected one word, or one for each of the %d modules but "
-                          "the last; found %d",
-                          exits + 1, count);
-  const char *at = text;
+                          "training.head: expected one word, or %d, one for each module but the "
+                          "last; found %d",
+                          exits, given);
   for (int e = 0; e < exits; e++) {
     size_t length = strcspn(at, ",");
-    out[e] = static_word(heads, at, length);
-    if (count > 1) at += length + 1;
+    out[e] = static_word(at, length);
+    if (given > 1) at += length + 1;
   }
   return RUNG_OK;
 }
@@ -502,6 +513,13 @@ static rung_status check_modules(const rung_recipe *recipe, rung_context *ctx) {
                             "optimiser %s sees the network as a whole; modules take sgd, momentum, "
                             "nesterov or adamw",
                             whole[i]);
+  const char *heads[RUNG_MOST_EXITS];
+  int64_t modules = rg_recipe_whole(recipe, "training.modules");
+  if (modules > 0) RG_TRY(rg_recipe_heads(recipe, ctx, (int)modules - 1, heads));
+  if (modules == 0 && !rg_recipe_heads_fit(recipe, 0))
+    return rg_recipe_fail(recipe, ctx, "training.head",
+                          "training.head: expected one word with modules auto, found %d",
+                          heads_given(recipe));
   if (rg_recipe_whole(recipe, "model.levels") > 1)
     return rg_recipe_fail(recipe, ctx, "model.levels", "levels do not go with modules");
   if (!rg_recipe_is(recipe, "training.stability", "off"))

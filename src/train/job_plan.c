@@ -68,8 +68,8 @@ static rung_status describe_data(rg_job *j) {
 static rung_status choose_exits(rg_job *j, rung_network_settings *s, const rung_shape *sample,
                                 int64_t outputs) {
   rung_network *chain;
-  RG_TRY(rg_recipe_heads(j->recipe, j->ctx, j->modules - 1, s->exit_head));
   if (j->modules == 1) return RUNG_OK;
+  RG_TRY(rg_recipe_heads(j->recipe, j->ctx, j->modules - 1, s->exit_head));
   RG_TRY(rg_network_declare_settings(j->ctx, s, sample, outputs, j->dtype, &chain));
   rung_status status = rg_choose_exits(chain, j->ctx, j->modules, s->exit_at);
   rung_network_destroy(chain);
@@ -342,6 +342,7 @@ rung_status rg_job_plan_all(rg_job *j, int most, rung_planned *rows, int *count)
   for (int i = -1; i < tried && *count < most && status == RUNG_OK; i++) {
     j->modules = i < 0 ? 1 : numbers[i];
     j->training.modulewise = j->modules > 1;
+    if (j->modules > 1 && !rg_recipe_heads_fit(j->recipe, j->modules - 1)) continue;
     status = try_level(j);
     bool planned = status == RUNG_OK || (status == RUNG_E_BUDGET && j->needed > j->limit);
     if (planned) rows[(*count)++] = row_of(j, status);
