@@ -190,19 +190,19 @@ static int check_replace(const cli_args *args, const rung_model *model) {
 
 static int change_stages(const cli_args *args, rung_context *ctx, rung_model *model) {
   const char *new = cli_value(args, "output");
-  bool data = args->count > 1 || cli_given(args, "function"), drops = cli_given(args, "drop");
-  if (drops && (data || cli_given(args, "replace")))
-    return cli_usage("--drop needs no data: drop first, then extend the result");
   int status = check_replace(args, model);
   if (status) return status;
-  return drops ? drop(args, ctx, model, new) : extend(args, ctx, model, new);
+  return cli_given(args, "drop") ? drop(args, ctx, model, new) : extend(args, ctx, model, new);
 }
 
 #define OF_STAGES "replace drop inputs target function domain method stages target-error time"
 #define OF_NETWORKS "modules layers head retrain swap recipe set test old"
 
 static int run(const cli_args *args) {
+  bool data = args->count > 1 || cli_given(args, "function");
   if (!cli_given(args, "output")) return cli_usage("expected -o NEW: where the new model goes");
+  if (cli_given(args, "drop") && (data || cli_given(args, "replace")))
+    return cli_usage("--drop needs no data: drop first, then extend the result");
   rung_context *ctx;
   cli_model model;
   int status = cli_open(args, &ctx);

@@ -70,6 +70,7 @@ static int facts_of(const rung_network *network, fact *list) {
   if (!mlp) {
     add(list, &n, "layers", "layers", false, layers);
     add_number(list, &n, "time", "final time", s.time);
+    if (s.added) add_number(list, &n, "added", "beyond it", (double)s.added);
   }
   if (s.fixed) add(list, &n, "state", "state", false, "fixed point");
   add(list, &n, "sample", "takes", false, takes);

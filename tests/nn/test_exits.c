@@ -99,6 +99,46 @@ static void files_keep_exits(void **state) {
   }
 }
 
+/* Each exit has its own head; a file says them in one word where they are the same. */
+static void heads_may_differ(void **state) {
+  rung_context *ctx = *state;
+  static const char *const mixed[] = {"mlp", "conv", "pool"};
+  rung_network_settings s = settings_of(&examples[11]);
+  rung_network *n, *back;
+  rung_tensor t;
+  void *file;
+  size_t length;
+  for (int e = 0; e < 3; e++) s.exit_head[e] = mixed[e];
+  assert_ok(ctx, rung_network_create(ctx, &s, &row, OUTPUTS, RUNG_F64, 3, &n));
+  int hidden = 0; /* of mlp and conv: a map K in front of the last one */
+  for (int i = 0; i < rung_network_tensors(n); i++) {
+    assert_ok(ctx, rung_network_tensor(n, ctx, i, &t));
+    if (!strcmp(t.name, "exit1.K") || !strcmp(t.name, "exit2.K")) hidden++;
+    assert_string_not_equal(t.name, "exit3.K");
+  }
+  assert_int_equal(hidden, 2);
+  assert_ok(ctx, rg_network_save_memory(n, ctx, &file, &length));
+  assert_ok(ctx, rg_network_load_memory(ctx, "heads", file, length, &back));
+  for (int e = 0; e < 3; e++) assert_string_equal(back->settings.exit_head[e], mixed[e]);
+  rung_network_destroy(back);
+  static const char said[] = "[mlp, conv, pool]";
+  static const char *const wrong[] = {"[mlp, conv]      ", "[mlp,conv,pool,a]",
+                                      "[mlp, conv, poolx", "[mlp, convconvco]",
+                                      "[mlp, conv, poo ]", "mlp, conv, pool] "};
+  for (size_t w = 0; w < COUNT(wrong); w++) {
+    char *copy = rg_alloc(ctx, length, 1);
+    memcpy(copy, file, length);
+    for (size_t i = 0; i + sizeof said - 1 < length; i++)
+      if (!memcmp(copy + i, said, sizeof said - 1)) memcpy(copy + i, wrong[w], sizeof said - 1);
+    rung_status status = rg_network_load_memory(ctx, "heads", copy, length, &back);
+    assert_true(status == RUNG_E_FORMAT || status == RUNG_E_ARGUMENT);
+    assert_non_null(strstr(rung_error(ctx), "exit_head"));
+    rg_free(ctx, copy);
+  }
+  rg_free(ctx, file);
+  rung_network_destroy(n);
+}
+
 /* What the file says of exits, put in place of "[2, 5]" with the same length. */
 static void damaged(rung_context *ctx, const char *file, size_t length, const char *text,
                     const char *message) {
@@ -405,17 +445,12 @@ static void every_allocation_may_fail(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(files_keep_exits),
-      TEST(damaged_exits_are_refused),
-      TEST(modules_one_after_the_other_are_the_whole),
-      TEST(numbers_go_there_and_back),
-      TEST(the_only_module_is_the_network),
-      TEST(the_chain_does_not_change),
-      TEST(what_cannot_be_is_refused),
-      TEST(cuts_are_balanced_by_bytes),
-      TEST(costs_are_counted),
-      TEST(exits_are_prolonged),
-      cmocka_unit_test(every_allocation_may_fail),
+      TEST(files_keep_exits),           TEST(heads_may_differ),
+      TEST(damaged_exits_are_refused),  TEST(modules_one_after_the_other_are_the_whole),
+      TEST(numbers_go_there_and_back),  TEST(the_only_module_is_the_network),
+      TEST(the_chain_does_not_change),  TEST(what_cannot_be_is_refused),
+      TEST(cuts_are_balanced_by_bytes), TEST(costs_are_counted),
+      TEST(exits_are_prolonged),        cmocka_unit_test(every_allocation_may_fail),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
