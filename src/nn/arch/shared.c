@@ -170,6 +170,11 @@ rung_status rg_check_stages(rung_context *ctx, const rung_network_settings *s, i
       return rg_fail(ctx, RUNG_E_ARGUMENT, "layers: expected %lld to %lld, found %lld in stage %d",
                      (long long)least, (long long)MOST_LAYERS, (long long)s->layers[i], i + 1);
   }
+  const int64_t last = s->layers[s->stages - 1];
+  if (s->added < 0 || s->added >= last)
+    return rg_fail(ctx, RUNG_E_ARGUMENT,
+                   "added: expected 0 to less than the %lld layers of the last stage; found %lld",
+                   (long long)last, (long long)s->added);
   return RUNG_OK;
 }
 
