@@ -38,6 +38,8 @@ typedef struct rung_network_settings {
   int64_t layers[RUNG_MOST_STAGES];   /**< Layers of each stage. */
   double time;            /**< Final time T of each stage; step size h = T / layers. Default 1. */
   double step;            /**< Step size h; 0 (default): from `time`. */
+  int64_t added;          /**< Of the last stage's layers: those that stand behind its final time,
+                               in steps of the same size (rung_network_grow()). Default 0. */
   double gamma;           /**< Diffusion of antisymmetric blocks. Default 1e-4. */
   int64_t groups;         /**< Groups of group normalisation. Default 8. */
   int64_t opening_kernel; /**< Images: edge of the opening convolution's kernel. Default 3. */
@@ -55,7 +57,8 @@ typedef struct rung_network_settings {
   int64_t exit_at[RUNG_MOST_EXITS]; /**< Rising: exit e stands behind so many layers of the chain,
                       each layer of a stage being one; from 1 to the layers before the last block.
                       Not inside a stage with `nodes`, nor with `fixed`. */
-  const char *exit_head; /**< What an exit is: "conv", "pool", "mlp". NULL (default): "conv". */
+  const char *exit_head[RUNG_MOST_EXITS]; /**< What each exit is: "conv", "mlp", or "pool", which
+                      is the network's own last block once more. NULL (default): "conv". */
 } rung_network_settings;
 
 /** The defaults. */
@@ -183,6 +186,38 @@ typedef enum rung_model_kind {
 } rung_model_kind;
 /** Tells what a file holds. @return RUNG_E_IO, RUNG_E_FORMAT for a file that is neither */
 RUNG_API rung_status rung_model_kind_of(rung_context *ctx, const char *path, rung_model_kind *out);
+/** The same network once more. */
+RUNG_API rung_status rung_network_copy(const rung_network *network, rung_context *ctx,
+                                       rung_network **out);
+/** How a network grows; rung_growth_default() fills it. */
+typedef struct rung_growth {
+  int modules;      /**< How many are appended. Default 1. */
+  int64_t layers;   /**< Of each; 0 (default): as many as the last module has. */
+  const char *head; /**< What the exits between new modules are: "conv", "pool", "mlp". NULL
+                         (default): what the last exit is, or "conv". */
+  uint64_t seed;    /**< Of the new parameters. Default 1. */
+} rung_growth;
+/** The defaults. */
+RUNG_API rung_growth rung_growth_default(void);
+/**
+ * A network with more modules behind its last one: layers like those of its last stage. Its present
+ * classifier becomes the exit of what was the last module; the new modules have classifiers of
+ * their own. All tensors that were there keep their bits, and with them the scores of all exits.
+ * @return RUNG_E_UNSUPPORTED for weights linear in time (`nodes`), a state in fixed point, a
+ * network that is made of no architecture; RUNG_E_ARGUMENT for more exits or, of an mlp, hidden
+ * layers than there may be
+ */
+RUNG_API rung_status rung_network_grow(const rung_network *network, rung_context *ctx,
+                                       const rung_growth *growth, rung_network **out);
+/**
+ * Gives a module parameters and running statistics as they begin, its classifier's too; all others
+ * keep their bits.
+ * @param module from 1; exits + 1 is the last
+ * @param seed of the random numbers: another one than before, or it begins as it did then
+ */
+RUNG_API rung_status rung_network_renew(rung_network *network, rung_context *ctx, int module,
+                                        uint64_t seed);
+
 /** A network with twice the layers in each stage and half the step size, its weights prolonged
  * linearly in time, so that it computes nearly the same (Chang et al., arXiv 1710.10348). */
 RUNG_API rung_status rung_network_prolong(const rung_network *network, rung_context *ctx,

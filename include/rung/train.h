@@ -64,6 +64,9 @@ typedef struct rung_training {
   const char *procedure; /**< "parallel" (default): every step trains all modules, each on what the
                               one before hands on; "sequential": one after the other, those before
                               frozen; "multilap": the same in laps. */
+  uint64_t frozen;       /**< Modulewise: bit k - 1: module k is not trained; where it stands before
+                              one that is, it runs in inference mode. Turns go round the others.
+                              Default 0. */
   int64_t laps;          /**< Of procedure "multilap". Default 5. */
   double tau;            /**< Of the penalty W / (2 tau), where W is a module's transport cost; 0:
                               none; RUNG_TAU_AUTO (default): set from `ratio`. */
@@ -197,6 +200,27 @@ typedef struct rung_train_result {
 RUNG_API rung_status rung_train(rung_context *ctx, const rung_recipe *recipe, const char *folder,
                                 rung_train_progress_fn progress, void *user, rung_network **out,
                                 rung_train_result *result);
+/**
+ * Trains modules of a network that is there, further from where they are, each under its own
+ * classifier (docs/modulewise.md); all other modules keep their bits, running statistics included.
+ * rung_network_grow() and rung_network_renew() make modules that begin anew. Samples are read in
+ * the network's form and normalised by its numbers, since what is frozen depends on them. Nothing
+ * is written; a run that is stopped gives what it came to.
+ * @param network stays as it is
+ * @param recipe of RUNG_RECIPE_TRAIN with training.scheme modulewise: its keys under `data`,
+ * `training` and `run` count; `model`, training.modules, training.head and training.precision are
+ * the network's
+ * @param trained bit k - 1: module k
+ * @param progress NULL for none
+ * @param out the network as it came to be, belongs to `ctx`
+ * @param result may be NULL; losses are those of the last module that is trained
+ * @return as rung_train(); RUNG_E_ARGUMENT for modules that are not there or a loss that is not
+ * the network's; RUNG_E_DATA, RUNG_E_FORMAT for samples of another form
+ */
+RUNG_API rung_status rung_train_modules(rung_context *ctx, const rung_network *network,
+                                        const rung_recipe *recipe, uint64_t trained,
+                                        rung_train_progress_fn progress, void *user,
+                                        rung_network **out, rung_train_result *result);
 /** What one way to cut the network of a recipe would take. */
 typedef struct rung_planned {
   int modules;          /**< 1: end to end. */

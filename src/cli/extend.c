@@ -1,10 +1,12 @@
-/* rung extend: adds stages to a model, trains one anew, or drops stages. */
+/* rung extend: adds stages to a model, trains one anew, or drops stages; changes modules of a
+ * network (extend_network.c). */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "commands.h"
+#include "extend.h"
 #include "fitting.h"
 #include "folder.h"
 
@@ -12,6 +14,7 @@ static const char *const usage[] = {
     "MODEL TABLE -o NEW [OPTIONS]",
     "MODEL --function TEXT [--domain RANGES] -o NEW [OPTIONS]",
     "MODEL --drop K -o NEW",
+    "NETWORK DATA [--modules +N] [--retrain K,...] [--swap K,...] -o NEW [OPTIONS]",
     NULL,
 };
 
@@ -21,6 +24,11 @@ static const char *const text[] = {
     "NEW is a folder for the run, new or empty. Where NEW ends in .safetensors, only the new model "
     "is written, to that file.",
     "--drop removes stages instead, and needs no data. Stages count from 0.",
+    "Of a network that rung train made: appends modules, trains modules further or anew on DATA; "
+    "modules count from 1, the others keep their bits, and the exits of old modules their scores. "
+    "DATA is read in the network's form and normalised by its numbers. How is said by the recipe "
+    "in the run's folder, by --recipe and by --set. Then the accuracy of each module is told, "
+    "before and after, on DATA and on --old.",
     NULL,
 };
 
@@ -47,6 +55,25 @@ static const cli_option options[] = {
     {"memory", 0, false, CLI_TEXT, "SIZE", NULL, "use at most this much memory, for example 200MB",
      "no limit", "memory"},
     {"seed", 0, false, CLI_WHOLE, "N", NULL, "start of the random numbers", "1", "seed"},
+    {"modules", 0, false, CLI_TEXT, "+N", NULL, "network: append N modules and train them", NULL,
+     NULL},
+    {"layers", 0, false, CLI_WHOLE, "L", NULL, "network: layers of each of them",
+     "as many as the last module has", NULL},
+    {"head", 0, false, CLI_CHOICE, "KIND", "conv pool mlp",
+     "network: classifier of each of them but the last", "as the last exit", NULL},
+    {"retrain", 0, false, CLI_TEXT, "K,...", NULL, "network: train these modules further", NULL,
+     NULL},
+    {"swap", 0, false, CLI_TEXT, "K,...", NULL, "network: train these modules from new numbers",
+     NULL, NULL},
+    {"recipe", 0, false, CLI_FILE, "FILE", NULL, "network: how to train, as for rung train",
+     "recipe.yaml in the run's folder, or the defaults", NULL},
+    {"set", 0, true, CLI_TEXT, "KEY=VALUE", NULL,
+     "network: set a key of the recipe, such as training.epochs=5", NULL, NULL},
+    {"test", 0, false, CLI_FILE, "FILE", NULL,
+     "network: tell accuracies on these samples in place of DATA, of which most are trained on",
+     NULL, NULL},
+    {"old", 0, false, CLI_FILE, "FILE", NULL,
+     "network: tell accuracies on these samples as well: what is forgotten", NULL, NULL},
     CLI_OPTION_THREADS,
     CLI_OPTION_JSON,
     CLI_OPTION_END,
@@ -57,10 +84,14 @@ static const cli_example examples[] = {
     {"rung extend wave --function 'sin(2*x+1)+0.2*exp(1.3*x)' --replace 1 -o wave2",
      "Trains stage 1 anew."},
     {"rung extend wave --drop 3 -o small.safetensors", "Removes stage 3."},
+    {"rung extend digits.run new.csv --modules +1 --old digits.csv -o grown",
+     "Appends a module to a network and trains it on new data; tells what it does on old ones."},
+    {"rung extend digits.run new.csv --retrain 4 --set training.epochs=5 -o tuned.safetensors",
+     "Trains module 4 further for 5 epochs."},
     {NULL, NULL},
 };
 
-static bool is_model_file(const char *path) {
+bool cli_is_model_file(const char *path) {
   static const char ending[] = ".safetensors";
   size_t length = strlen(path), tail = sizeof ending - 1;
   return length > tail && strcmp(path + length - tail, ending) == 0;
@@ -93,9 +124,8 @@ static int drop_stages(const cli_args *args, rung_context *ctx, rung_model *mode
   return status;
 }
 
-/* Where the model goes: the file, or the model's name in a new folder. The caller frees it. */
-static char *place_model(const char *new) {
-  if (is_model_file(new)) return strdup(new);
+char *cli_place_model(const char *new) {
+  if (cli_is_model_file(new)) return strdup(new);
   if (cli_check_new_folder(new, "fit")) return NULL;
   if (mkdir(new, 0777) != 0 && errno != EEXIST) {
     cli_say("%s: cannot be made: %s", new, strerror(errno));
@@ -107,7 +137,7 @@ static char *place_model(const char *new) {
 static int drop(const cli_args *args, rung_context *ctx, rung_model *model, const char *new) {
   int status = drop_stages(args, ctx, model);
   if (status) return status;
-  char *path = place_model(new);
+  char *path = cli_place_model(new);
   if (!path) return CLI_FAILURE;
   if (rung_model_save(model, ctx, path) != RUNG_OK)
     status = cli_failed(ctx);
@@ -136,7 +166,7 @@ static int extend(const cli_args *args, rung_context *ctx, const rung_model *mod
   const char *table = args->count > 1 ? args->argument[1] : NULL;
   int status = cli_make_recipe(args, ctx, model, table, &recipe);
   if (!status) status = set_model(recipe, ctx, args->argument[0]);
-  bool file = is_model_file(new);
+  bool file = cli_is_model_file(new);
   if (!status && !file) status = cli_check_new_folder(new, "fit");
   if (!status) {
     cli_fitting fitting = {.args = args,
@@ -158,25 +188,39 @@ static int check_replace(const cli_args *args, const rung_model *model) {
                    rung_model_stages(model) - 1);
 }
 
-static int run(const cli_args *args) {
+static int change_stages(const cli_args *args, rung_context *ctx, rung_model *model) {
   const char *new = cli_value(args, "output");
-  bool data = args->count > 1 || cli_given(args, "function"), drops = cli_given(args, "drop");
-  if (!new) return cli_usage("expected -o NEW: where the new model goes");
-  if (drops && (data || cli_given(args, "replace")))
+  int status = check_replace(args, model);
+  if (status) return status;
+  return cli_given(args, "drop") ? drop(args, ctx, model, new) : extend(args, ctx, model, new);
+}
+
+#define OF_STAGES "replace drop inputs target function domain method stages target-error time"
+#define OF_NETWORKS "modules layers head retrain swap recipe set test old"
+
+static int run(const cli_args *args) {
+  bool data = args->count > 1 || cli_given(args, "function");
+  if (!cli_given(args, "output")) return cli_usage("expected -o NEW: where the new model goes");
+  if (cli_given(args, "drop") && (data || cli_given(args, "replace")))
     return cli_usage("--drop needs no data: drop first, then extend the result");
   rung_context *ctx;
-  rung_model *model = NULL;
+  cli_model model;
   int status = cli_open(args, &ctx);
   if (status) return status;
-  status = cli_load(ctx, args->argument[0], &model);
-  if (!status) status = check_replace(args, model);
-  if (!status) status = drops ? drop(args, ctx, model, new) : extend(args, ctx, model, new);
-  rung_model_destroy(model);
+  status = cli_load_any(ctx, args->argument[0], &model);
+  if (!status) status = cli_refuse(args, &model, model.network ? OF_STAGES : OF_NETWORKS);
+  if (!status)
+    status = model.network ? cli_extend_network(args, ctx, model.network)
+                           : change_stages(args, ctx, model.stages);
+  cli_model_free(&model);
   rung_context_destroy(ctx);
   return status;
 }
 
 const cli_command cli_extend_command = {
-    "extend", "add stages to a model, replace or drop some", usage, text, options, examples, 1, 2,
+    "extend", "add stages or modules to a model, train some anew",
+    usage,    text,
+    options,  examples,
+    1,        2,
     run,
 };

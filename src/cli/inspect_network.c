@@ -19,6 +19,15 @@ static void list_text(char *out, size_t size, int count, const int64_t *value) {
     used += (size_t)snprintf(out + used, size - used, "%s%lld", i ? "," : "", (long long)value[i]);
 }
 
+/* "conv", or "conv,pool" where they differ. */
+static void heads_text(char *out, size_t size, const rung_network_settings *s) {
+  size_t used = 0;
+  bool same = true;
+  for (int e = 1; e < s->exits; e++) same = same && !strcmp(s->exit_head[e], s->exit_head[0]);
+  for (int e = 0; e < (same ? 1 : s->exits) && used < size; e++)
+    used += (size_t)snprintf(out + used, size - used, "%s%s", e ? "," : "", s->exit_head[e]);
+}
+
 /* ---- the architecture ---- */
 
 typedef struct fact {
@@ -46,7 +55,7 @@ static void add_number(fact *list, int *count, const char *key, const char *labe
 static int facts_of(const rung_network *network, fact *list) {
   rung_network_settings s = rung_network_get_settings(network);
   rung_shape sample = rung_network_sample(network);
-  char channels[160], layers[160], takes[80], cuts[320];
+  char channels[160], layers[160], takes[80], cuts[320], heads[320];
   int n = 0;
   list_text(channels, sizeof channels, s.stages, s.channels);
   list_text(layers, sizeof layers, s.stages, s.layers);
@@ -61,6 +70,7 @@ static int facts_of(const rung_network *network, fact *list) {
   if (!mlp) {
     add(list, &n, "layers", "layers", false, layers);
     add_number(list, &n, "time", "final time", s.time);
+    if (s.added) add_number(list, &n, "added", "beyond it", (double)s.added);
   }
   if (s.fixed) add(list, &n, "state", "state", false, "fixed point");
   add(list, &n, "sample", "takes", false, takes);
@@ -69,7 +79,8 @@ static int facts_of(const rung_network *network, fact *list) {
     list_text(cuts, sizeof cuts, s.exits, s.exit_at);
     add_number(list, &n, "modules", "modules", s.exits + 1);
     add(list, &n, "cuts", "cut behind", false, cuts);
-    add(list, &n, "head", "their heads", false, s.exit_head ? s.exit_head : "conv");
+    heads_text(heads, sizeof heads, &s);
+    add(list, &n, "head", "their heads", false, heads);
   }
   add_number(list, &n, "outputs", "outputs", (double)rung_network_outputs(network));
   add_number(list, &n, "parameters", "parameters", (double)rung_network_parameters(network));

@@ -60,8 +60,7 @@ static const cli_example examples[] = {
     {NULL, NULL},
 };
 
-/* --set KEY=VALUE, --memory SIZE */
-static int set_given(const cli_args *args, rung_context *ctx, rung_recipe *recipe) {
+int cli_set_keys(const cli_args *args, rung_context *ctx, rung_recipe *recipe) {
   for (int i = 0; i < args->given_count; i++) {
     const struct cli_given *g = &args->given[i];
     bool set = strcmp(g->option->name, "set") == 0;
@@ -82,7 +81,7 @@ static int make_recipe(const cli_args *args, rung_context *ctx, rung_recipe **ou
   const char *path = args->count ? args->argument[0] : NULL;
   rung_status status = path ? rung_recipe_load(ctx, RUNG_RECIPE_TRAIN, path, out)
                             : rung_recipe_create(ctx, RUNG_RECIPE_TRAIN, out);
-  return status == RUNG_OK ? set_given(args, ctx, *out) : cli_failed(ctx);
+  return status == RUNG_OK ? cli_set_keys(args, ctx, *out) : cli_failed(ctx);
 }
 
 static int print_recipe(rung_context *ctx, const rung_recipe *recipe) {
@@ -93,8 +92,7 @@ static int print_recipe(rung_context *ctx, const rung_recipe *recipe) {
   return CLI_SUCCESS;
 }
 
-/* --threads goes before the recipe's run.threads. */
-static int set_threads(const cli_args *args, rung_context *ctx, const rung_recipe *recipe) {
+int cli_set_threads(const cli_args *args, rung_context *ctx, const rung_recipe *recipe) {
   int threads = (int)strtol(rung_recipe_get(recipe, "run.threads"), NULL, 10);
   if (threads == 0 || cli_given(args, "threads")) return CLI_SUCCESS;
   return rung_set_threads(ctx, threads) == RUNG_OK ? CLI_SUCCESS : cli_failed(ctx);
@@ -107,7 +105,7 @@ static int train(const cli_args *args, rung_context *ctx, const rung_recipe *rec
   const char *folder = asked ? asked : chosen;
   int status = folder ? cli_check_new_folder(folder, "train") : CLI_FAILURE;
   if (!status) status = cli_make_parents(folder);
-  if (!status) status = set_threads(args, ctx, recipe);
+  if (!status) status = cli_set_threads(args, ctx, recipe);
   if (!status) status = cli_train(args, ctx, recipe, folder);
   free(chosen);
   return status;
@@ -118,7 +116,7 @@ static int plan(const cli_args *args, rung_context *ctx, const rung_recipe *reci
   rung_planned row[MOST_ROWS];
   int rows;
   bool json = cli_given(args, "json");
-  int status = set_threads(args, ctx, recipe);
+  int status = cli_set_threads(args, ctx, recipe);
   if (status) return status;
   if (rung_train_plan(ctx, recipe, MOST_ROWS, row, &rows) != RUNG_OK) return cli_failed(ctx);
   if (!json) printf("modules   memory MB  of it steps  work  fits\n");
@@ -150,7 +148,7 @@ static int resume(const cli_args *args, rung_context *ctx) {
   char *path = cli_join(folder, RUNG_RUN_RECIPE);
   if (!path) return CLI_FAILURE;
   rung_status loaded = rung_recipe_load(ctx, RUNG_RECIPE_TRAIN, path, &recipe);
-  int status = loaded == RUNG_OK ? set_threads(args, ctx, recipe) : cli_failed(ctx);
+  int status = loaded == RUNG_OK ? cli_set_threads(args, ctx, recipe) : cli_failed(ctx);
   free(path);
   rung_recipe_destroy(recipe);
   return status ? status : cli_train(args, ctx, NULL, folder);

@@ -10,6 +10,7 @@
 
 typedef struct view {
   bool json;
+  bool saves; /* there is a run's folder */
   cli_bar bar;
   bool heading;      /* the table's heading has been printed */
   bool interrupted;  /* by Ctrl-C */
@@ -99,7 +100,7 @@ static int on_progress(void *user, const rung_train_progress *p) {
   if (cli_interrupt_asked() && !v->interrupted) {
     v->interrupted = true;
     cli_bar_clear(&v->bar);
-    cli_say("stopping; the run will be saved. Ctrl-C again ends at once");
+    cli_say("stopping%s. Ctrl-C again ends at once", v->saves ? "; the run will be saved" : "");
   }
   return cli_interrupt_asked();
 }
@@ -187,7 +188,7 @@ static int finish(view *v, rung_context *ctx, const char *folder, const rung_tra
 
 int cli_train(const cli_args *args, rung_context *ctx, const rung_recipe *recipe,
               const char *folder) {
-  view v = {.json = cli_given(args, "json"), .bar = cli_bar_begin()};
+  view v = {.json = cli_given(args, "json"), .saves = true, .bar = cli_bar_begin()};
   rung_train_result result = {0};
   cli_catch_interrupt();
   rung_status status = recipe ? rung_train(ctx, recipe, folder, on_progress, &v, NULL, &result)
@@ -204,4 +205,21 @@ int cli_train(const cli_args *args, rung_context *ctx, const rung_recipe *recipe
   }
   free(v.epoch);
   return code;
+}
+
+int cli_train_modules(const cli_args *args, rung_context *ctx, const rung_network *network,
+                      const rung_recipe *recipe, uint64_t trained, rung_network **out,
+                      rung_train_result *result) {
+  view v = {.json = cli_given(args, "json"), .bar = cli_bar_begin()};
+  *result = (rung_train_result){0};
+  cli_catch_interrupt();
+  rung_status status =
+      rung_train_modules(ctx, network, recipe, trained, on_progress, &v, out, result);
+  cli_bar_clear(&v.bar);
+  free(v.epoch);
+  if (result->cancelled || status == RUNG_E_CANCELLED) {
+    cli_say("interrupted; nothing is written, and the model is as it was");
+    return CLI_INTERRUPTED;
+  }
+  return status == RUNG_OK ? CLI_SUCCESS : cli_failed(ctx);
 }

@@ -139,7 +139,12 @@ rg_block *rg_blocks_add(rg_blocks *blocks, const char *name, const rg_block_kind
 typedef struct rg_architecture {
   const char *name;
   const char *about; /* one line */
-  /* Checks the settings and lists the blocks. */
+  /* What settings that leave it open (0) get: stages, each of so many channels (twice as many in
+   * each next one, where they double) and layers. */
+  int stages;
+  int64_t width, layers;
+  bool doubling;
+  /* Checks the settings, whose stages are filled in, and lists the blocks. */
   rung_status (*build)(rung_context *ctx, const rung_network_settings *settings,
                        const rung_shape *sample, int64_t outputs, rg_blocks *out);
 } rg_architecture;

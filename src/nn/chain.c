@@ -240,14 +240,17 @@ static rung_status declare(declaration *d) {
 static rung_status copy_settings(rung_network *n, const rung_network_settings *settings) {
   n->settings = *settings;
   const char **name[RG_NETWORK_STRINGS] = {&n->settings.architecture, &n->settings.block,
-                                           &n->settings.integrator,   &n->settings.activation,
-                                           &n->settings.norm,         &n->settings.exit_head};
+                                           &n->settings.integrator, &n->settings.activation,
+                                           &n->settings.norm};
   for (int i = 0; i < RG_NETWORK_STRINGS; i++) {
     if (!*name[i]) continue;
     n->string[i] = rg_strdup(n->ctx, *name[i]);
     if (!n->string[i]) return RUNG_E_MEMORY;
     *name[i] = n->string[i];
   }
+  for (int e = 0; e < RUNG_MOST_EXITS; e++)
+    n->settings.exit_head[e] =
+        e < settings->exits ? rg_exit_head_name(n->ctx, settings->exit_head[e]) : NULL;
   return RUNG_OK;
 }
 
@@ -355,7 +358,9 @@ rung_status rg_network_declare_settings(rung_context *ctx, const rung_network_se
   const rg_architecture *architecture = rg_architecture_find(ctx, own.architecture);
   if (!architecture) return RUNG_E_ARGUMENT;
   rg_blocks blocks = {.ctx = ctx};
-  rung_status status = architecture->build(ctx, &own, sample, outputs, &blocks);
+  rung_network_settings filled = own;
+  rg_fill_stages(&filled, architecture);
+  rung_status status = architecture->build(ctx, &filled, sample, outputs, &blocks);
   if (status == RUNG_OK)
     status = rg_network_declare(ctx, &own, &blocks, sample, outputs, dtype, out);
   rg_free(ctx, blocks.list);
@@ -547,6 +552,31 @@ rung_status rung_network_set_form(rung_network *n, rung_context *ctx, const char
   rg_free(n->ctx, n->form);
   n->form = copy;
   return RUNG_OK;
+}
+
+rung_status rg_network_copy_description(const rung_network *from, rung_context *ctx,
+                                        rung_network *to) {
+  size_t entries = (size_t)from->normalised, outputs = (size_t)from->outputs;
+  memcpy(to->mean, from->mean, entries * sizeof *to->mean);
+  memcpy(to->scale, from->scale, entries * sizeof *to->scale);
+  memcpy(to->target_mean, from->target_mean, outputs * sizeof *to->target_mean);
+  memcpy(to->target_scale, from->target_scale, outputs * sizeof *to->target_scale);
+  if (from->class_name)
+    RG_TRY(rung_network_set_classes(to, ctx, (const char *const *)from->class_name));
+  return from->form ? rung_network_set_form(to, ctx, from->form) : RUNG_OK;
+}
+
+rung_status rung_network_copy(const rung_network *n, rung_context *ctx, rung_network **out) {
+  size_t size = rung_dtype_size(n->dtype);
+  RG_TRY(rg_network_from_blocks(ctx, &n->settings, &n->blocks, &n->sample, n->outputs, n->dtype, 0,
+                                out));
+  memcpy((*out)->theta, n->theta, (size_t)n->parameters * size);
+  memcpy((*out)->running, n->running, (size_t)n->statistics * size);
+  rung_status status = rg_network_copy_description(n, ctx, *out);
+  if (status == RUNG_OK) return RUNG_OK;
+  rung_network_destroy(*out);
+  *out = NULL;
+  return status;
 }
 
 size_t rg_state_bytes(const rung_network *n, int block, int64_t samples) {

@@ -11,7 +11,7 @@ typedef struct rg_block_variables {
   bool random; /* the block asks for a random key */
 } rg_block_variables;
 
-#define RG_NETWORK_STRINGS 6
+#define RG_NETWORK_STRINGS 5
 
 /* The transport cost of a network, which training module by module penalises (Karkar et al., arXiv
  * 2210.00949, 2309.17357): W = sum over layers of the cost of what each adds to its states, r (see
@@ -69,6 +69,10 @@ rung_status rg_network_declare_settings(rung_context *ctx, const rung_network_se
                                         rung_network **out);
 /* ... and the numbers as they begin. */
 rung_status rg_network_begin(rung_network *network, uint64_t seed);
+
+/* What a network knows of its data, but for its shape: normalisation, classes, form. */
+rung_status rg_network_copy_description(const rung_network *from, rung_context *ctx,
+                                        rung_network *to);
 
 /* The file of rung_network_save() in memory. rg_free(*out). `name` stands for it in messages. */
 rung_status rg_network_save_memory(const rung_network *network, rung_context *ctx, void **out,

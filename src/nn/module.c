@@ -212,6 +212,12 @@ static int find(const rg_variable *list, int count, const char *name, int begin)
   return at;
 }
 
+const rg_variable *rg_variable_find(const rg_variable *list, int count, const char *name) {
+  for (int i = 0; i < count; i++)
+    if (!strcmp(list[i].name, name)) return &list[i];
+  return NULL;
+}
+
 /* The numbers of a module's tensors lie together in the whole's: from the module's first layer on.
  */
 static void exchange(const rung_network *part, const rung_network *whole, int module,

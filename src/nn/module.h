@@ -34,6 +34,8 @@ rung_status rg_network_cut(const rung_network *whole, rung_context *ctx, int exi
                            rung_network **out);
 /* Multiply-adds of a sample in all blocks but the last, in inference; NaN where memory runs out. */
 double rg_body_cost(const rung_network *network);
+/* The variable of this name, or NULL. */
+const rg_variable *rg_variable_find(const rg_variable *list, int count, const char *name);
 /* Copy a module's parameters and statistics to the whole, and back. */
 void rg_module_give(const rung_network *part, rung_network *whole, int module);
 void rg_module_take(rung_network *part, const rung_network *whole, int module);

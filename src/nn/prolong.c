@@ -31,6 +31,7 @@ static rung_status prolonged_settings(const rung_network *n, rung_context *ctx,
   }
   out->stages = stages;
   out->step = n->settings.step / 2;
+  out->added = 2 * n->settings.added;
   for (int e = 0; e < n->exits.count; e++)
     out->exit_at[e] = prolonged_cut(n, n->settings.exit_at[e]);
   if (stages > 0) return RUNG_OK;
@@ -72,17 +73,6 @@ static void prolong_tensors(const rung_network *from, const rg_variable *old, co
   }
 }
 
-static rung_status copy_description(const rung_network *from, rung_context *ctx, rung_network *to) {
-  size_t entries = (size_t)from->normalised, outputs = (size_t)from->outputs;
-  memcpy(to->mean, from->mean, entries * sizeof *to->mean);
-  memcpy(to->scale, from->scale, entries * sizeof *to->scale);
-  memcpy(to->target_mean, from->target_mean, outputs * sizeof *to->target_mean);
-  memcpy(to->target_scale, from->target_scale, outputs * sizeof *to->target_scale);
-  if (from->class_name)
-    RG_TRY(rung_network_set_classes(to, ctx, (const char *const *)from->class_name));
-  return from->form ? rung_network_set_form(to, ctx, from->form) : RUNG_OK;
-}
-
 rung_status rung_network_prolong(const rung_network *network, rung_context *ctx,
                                  rung_network **out) {
   rung_network_settings settings;
@@ -96,7 +86,7 @@ rung_status rung_network_prolong(const rung_network *network, rung_context *ctx,
                   n->theta);
   prolong_tensors(network, network->statistic, network->running, n->statistic_count, n->statistic,
                   n->running);
-  rung_status status = copy_description(network, ctx, n);
+  rung_status status = rg_network_copy_description(network, ctx, n);
   if (status == RUNG_OK)
     *out = n;
   else

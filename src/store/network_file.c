@@ -15,6 +15,7 @@
 
 #define FORMAT "rung-network"
 #define VERSION "1"
+#define HEADS "model.exit_head"
 
 /* The settings that are one text or number each. */
 typedef enum setting_type {
@@ -48,7 +49,6 @@ static const setting settings_list[] = {
     SETTING(orthogonal, REAL_OR_0),
     SETTING(nodes, WHOLE),
     SETTING(fixed, FLAG),
-    SETTING(exit_head, TEXT),
 };
 #define SETTINGS (sizeof settings_list / sizeof *settings_list)
 
@@ -96,6 +96,18 @@ static rung_status put_list(rg_tensors *set, const char *key, int count, const i
   return put_text(set, key, &text);
 }
 
+/* "conv", or "[conv, pool]" where they differ. */
+static rung_status put_heads(rg_tensors *set, const rung_network_settings *s) {
+  rg_text text;
+  bool same = true;
+  for (int e = 1; e < s->exits; e++) same = same && !strcmp(s->exit_head[e], s->exit_head[0]);
+  if (same) return rg_tensors_add_text(set, HEADS, s->exit_head[0]);
+  rg_text_init(&text, set->ctx);
+  for (int e = 0; e < s->exits; e++) rg_text_printf(&text, "%s%s", e ? ", " : "[", s->exit_head[e]);
+  rg_text_add(&text, "]");
+  return put_text(set, HEADS, &text);
+}
+
 static rung_status put_classes(rg_tensors *set, const rung_network *n) {
   if (!n->class_name) return RUNG_OK;
   rg_text text;
@@ -126,6 +138,8 @@ static rung_status put_network(rg_tensors *set, const rung_network *n) {
   RG_TRY(put_list(set, "model.layers", n->settings.stages, n->settings.layers));
   if (n->settings.exits)
     RG_TRY(put_list(set, "model.exits", n->settings.exits, n->settings.exit_at));
+  if (n->settings.exits) RG_TRY(put_heads(set, &n->settings));
+  if (n->settings.added) RG_TRY(put_list(set, "model.added", 1, &n->settings.added));
   RG_TRY(put_classes(set, n));
   if (n->form) RG_TRY(rg_tensors_add_text(set, "form", n->form));
   RG_TRY(rg_tensors_add_view(set, "input.mean", RG_TENSOR_F64, 1, &n->normalised, n->mean));
@@ -163,6 +177,8 @@ rung_status rung_network_save(const rung_network *network, rung_context *ctx, co
 
 /* ---- reading ---- */
 
+#define HEAD_LENGTH 8
+
 typedef struct loader {
   rung_context *ctx;
   const rg_tensors *set;
@@ -172,6 +188,7 @@ typedef struct loader {
   int64_t outputs;
   rung_dtype dtype;
   rung_network *network;
+  char head[RUNG_MOST_EXITS][HEAD_LENGTH]; /* what the settings' heads point at, of a list */
 } loader;
 
 static rung_status bad_text(const loader *l, const char *key, const char *expected,
@@ -232,6 +249,32 @@ static rung_status take_list(const loader *l, const char *key, int most, int64_t
   return at[1] ? bad_text(l, key, "a list of whole numbers", text) : RUNG_OK;
 }
 
+/* A word of a list of words, into the loader's room for them; NULL where it is too long. */
+static const char *take_word(loader *l, int index, const char *word, size_t length) {
+  if (length >= HEAD_LENGTH) return NULL;
+  memcpy(l->head[index], word, length);
+  l->head[index][length] = 0;
+  return l->head[index];
+}
+
+/* One word for all exits (missing: the default), or a list of a word for each. */
+static rung_status take_heads(loader *l) {
+  const char *text = rg_tensors_text(l->set, HEADS), *at = text;
+  const char **head = l->settings.exit_head;
+  int exits = l->settings.exits, count = 0;
+  for (int e = 0; e < exits; e++) head[e] = text;
+  if (!text || *text != '[') return RUNG_OK;
+  while (*at == '[' || *at == ',') {
+    at += 1 + strspn(at + 1, " ");
+    size_t length = strcspn(at, ",]");
+    if (count == exits || !(head[count] = take_word(l, count, at, length))) break;
+    count++;
+    at += length;
+  }
+  if (count == exits && at[0] == ']' && !at[1]) return RUNG_OK;
+  return bad_text(l, HEADS, "a word, or a list of as many as there are exits", text);
+}
+
 static rung_status check_format(const loader *l) {
   const char *format = rg_tensors_text(l->set, "format"), *version;
   if (!format || strcmp(format, FORMAT) != 0)
@@ -265,7 +308,9 @@ static rung_status take_metadata(loader *l) {
   l->settings.stages = channels;
   if (rg_tensors_text(l->set, "model.exits")) /* missing: none */
     RG_TRY(take_list(l, "model.exits", RUNG_MOST_EXITS, l->settings.exit_at, &l->settings.exits));
-  return RUNG_OK;
+  if (rg_tensors_text(l->set, "model.added")) /* missing: none */
+    RG_TRY(take_list(l, "model.added", 1, &l->settings.added, &count));
+  return take_heads(l);
 }
 
 /* All that is expected is there, and nothing else: after this, memory may be taken for it. */

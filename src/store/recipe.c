@@ -238,7 +238,7 @@ static void add_value(rg_text *out, rg_value_kind kind, const char *text) {
   rg_text_add(out, " ");
   if (kind == RG_VALUE_TEXT || kind == RG_VALUE_LIST) {
     rg_text_json(out, text); /* also YAML */
-  } else if (rg_recipe_is_numbers(kind) && strchr(text, ',')) {
+  } else if (rg_recipe_is_list(kind) && strchr(text, ',')) {
     rg_text_add(out, "[");
     for (; *text; text++) rg_text_printf(out, *text == ',' ? "%c " : "%c", *text);
     rg_text_add(out, "]");

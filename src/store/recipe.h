@@ -9,11 +9,12 @@
 #include "rung/train.h"
 
 typedef enum rg_value_kind {
-  RG_VALUE_TEXT,   /* any text */
-  RG_VALUE_LIST,   /* texts with commas between; in YAML also a list */
-  RG_VALUE_CHOICE, /* one of `choices` */
-  RG_VALUE_FLAG,   /* yes or no; also true, false, on, off */
-  RG_VALUE_WHOLE,  /* a whole number, or one of `choices` */
+  RG_VALUE_TEXT,    /* any text */
+  RG_VALUE_LIST,    /* texts with commas between; in YAML also a list */
+  RG_VALUE_CHOICE,  /* one of `choices` */
+  RG_VALUE_CHOICES, /* one of `choices`, or several with commas between, perhaps in brackets */
+  RG_VALUE_FLAG,    /* yes or no; also true, false, on, off */
+  RG_VALUE_WHOLE,   /* a whole number, or one of `choices` */
   RG_VALUE_WHOLES, /* whole numbers with commas between, perhaps in brackets; in YAML also a list */
   RG_VALUE_NUMBER, /* a decimal number, or one of `choices` */
   RG_VALUE_NUMBERS, /* such numbers with commas between, likewise, or one of `choices` */
@@ -51,8 +52,8 @@ const rg_recipe_table *rg_recipe_table_of(const rung_recipe *recipe);
 /* The number that a valid value of a number's kind stands for, in seconds or bytes where it has a
  * unit. False where the text is none. */
 bool rg_recipe_number(rg_value_kind kind, const char *text, double *out);
-/* Is it a list of numbers? In YAML they may stand in brackets. */
-bool rg_recipe_is_numbers(rg_value_kind kind);
+/* Is it a list of numbers or of choices? In YAML they may stand in brackets. */
+bool rg_recipe_is_list(rg_value_kind kind);
 /* The value as it is kept, or an error that begins with `place`: flags are yes or no, lists of
  * numbers have no brackets and no blanks. */
 rung_status rg_recipe_value(rung_context *ctx, const char *place, const rg_recipe_key *key,
@@ -113,8 +114,14 @@ rung_status rg_recipe_blame(const rung_recipe *recipe, rung_context *ctx, rung_s
 
 /* A fit's options; the progress function is left NULL. */
 rung_status rg_recipe_options(const rung_recipe *recipe, rung_context *ctx, rung_fit_options *out);
-/* The network of a training. `out` comes with the defaults; what the recipe leaves to the
- * architecture stays so. Strings are the recipe's. */
+/* The heads of that many exits, as the recipe has them: one for all or one for each. Strings are
+ * static. An error where it has another number of them. */
+rung_status rg_recipe_heads(const rung_recipe *recipe, rung_context *ctx, int exits,
+                            const char **out);
+/* Has it one for all, or one for each? */
+bool rg_recipe_heads_fit(const rung_recipe *recipe, int exits);
+/* The network of a training, without its exits. `out` comes with the defaults; what the recipe
+ * leaves to the architecture stays so. Strings are the recipe's. */
 void rg_recipe_network(const rung_recipe *recipe, rung_network_settings *out);
 /* How its training or test set is opened. `out` comes with the defaults; strings are the recipe's.
  */

@@ -172,8 +172,8 @@ static const rg_recipe_key keys[] = {
      "after how many of a module's own steps it does"},
     {"training.transport", RG_VALUE_CHOICE, "mean", 0, 0, "mean sum", NULL,
      "modulewise: whether W sums the mean or the sum of squares of what a layer adds"},
-    {"training.head", RG_VALUE_CHOICE, "conv", 0, 0, "conv pool mlp", NULL,
-     "modulewise: the classifier of each module but the last"},
+    {"training.head", RG_VALUE_CHOICES, "conv", 0, 0, "conv pool mlp", NULL,
+     "modulewise: the classifiers of all modules but the last, or of each of them"},
     {"training.features", RG_VALUE_CHOICE, "auto", 0, 0, "auto memory disk recompute", NULL,
      "modulewise, modules in turn: whether what frozen modules hand on is kept for each sample; "
      "auto: where that is cheaper and there is room; changes no result"},
@@ -239,8 +239,43 @@ void rg_recipe_network(const rung_recipe *recipe, rung_network_settings *out) {
   s.orthogonal = rg_recipe_real(recipe, "model.orthogonal");
   s.nodes = rg_recipe_whole(recipe, "model.nodes");
   s.fixed = is_fixed(recipe);
-  s.exit_head = rung_recipe_get(recipe, "training.head");
   *out = s;
+}
+
+/* How many words `training.head` has. */
+static int heads_given(const rung_recipe *recipe) {
+  int count = 1;
+  for (const char *c = rung_recipe_get(recipe, "training.head"); *c; c++) count += *c == ',';
+  return count;
+}
+
+bool rg_recipe_heads_fit(const rung_recipe *recipe, int exits) {
+  int given = heads_given(recipe);
+  return given == 1 || given == exits;
+}
+
+static const char *static_word(const char *at, size_t length) {
+  static const char *const words[] = {"conv", "pool", "mlp"};
+  int i = 0;
+  while (strlen(words[i]) != length || strncmp(words[i], at, length) != 0) i++;
+  return words[i];
+}
+
+rung_status rg_recipe_heads(const rung_recipe *recipe, rung_context *ctx, int exits,
+                            const char **out) {
+  const char *at = rung_recipe_get(recipe, "training.head");
+  int given = heads_given(recipe);
+  if (!rg_recipe_heads_fit(recipe, exits))
+    return rg_recipe_fail(recipe, ctx, "training.head",
+                          "training.head: expected one word, or %d, one for each module but the "
+                          "last; found %d",
+                          exits, given);
+  for (int e = 0; e < exits; e++) {
+    size_t length = strcspn(at, ",");
+    out[e] = static_word(at, length);
+    if (given > 1) at += length + 1;
+  }
+  return RUNG_OK;
 }
 
 void rg_recipe_dataset(const rung_recipe *recipe, bool test, rung_dataset_options *out) {
@@ -527,6 +562,13 @@ static rung_status check_modules(const rung_recipe *recipe, rung_context *ctx) {
                             "optimiser %s sees the network as a whole; modules take sgd, momentum, "
                             "nesterov or adamw",
                             whole[i]);
+  const char *heads[RUNG_MOST_EXITS];
+  int64_t modules = rg_recipe_whole(recipe, "training.modules");
+  if (modules > 0) RG_TRY(rg_recipe_heads(recipe, ctx, (int)modules - 1, heads));
+  if (modules == 0 && !rg_recipe_heads_fit(recipe, 0))
+    return rg_recipe_fail(recipe, ctx, "training.head",
+                          "training.head: expected one word with modules auto, found %d",
+                          heads_given(recipe));
   if (rg_recipe_whole(recipe, "model.levels") > 1)
     return rg_recipe_fail(recipe, ctx, "model.levels", "levels do not go with modules");
   if (!rg_recipe_is(recipe, "training.stability", "off"))

@@ -61,8 +61,8 @@ static bool is_choice(const char *choices, const char *value) {
   return false;
 }
 
-bool rg_recipe_is_numbers(rg_value_kind kind) {
-  return kind == RG_VALUE_WHOLES || kind == RG_VALUE_NUMBERS;
+bool rg_recipe_is_list(rg_value_kind kind) {
+  return kind == RG_VALUE_WHOLES || kind == RG_VALUE_NUMBERS || kind == RG_VALUE_CHOICES;
 }
 
 static const char *kind_text(rg_value_kind kind) {
@@ -104,41 +104,54 @@ static rung_status fail_number(rung_context *ctx, const char *place, const rg_re
                  key->choices ? ", or one of: " : "", key->choices ? key->choices : "", value);
 }
 
+#define ITEM_LENGTH 32
+
 /* The item of a list up to `last`, without the blanks around it; false where it is too long. */
-static bool take_item(const char *at, const char *last, char *item, size_t size) {
+static bool take_item(const char *at, const char *last, char item[ITEM_LENGTH]) {
   while (at < last && *at == ' ') at++;
   while (last > at && last[-1] == ' ') last--;
-  if ((size_t)(last - at) >= size) return false;
+  if ((size_t)(last - at) >= ITEM_LENGTH) return false;
   memcpy(item, at, (size_t)(last - at));
   item[last - at] = 0;
   return true;
 }
 
-/* "[16, 32,64]" is kept as "16,32,64". */
-static rung_status take_numbers(rung_context *ctx, const char *place, const rg_recipe_key *key,
-                                const char *value, char **out) {
+/* Is it one that the list takes? Whole numbers become digits alone. */
+static bool fits_list(const rg_recipe_key *key, char item[ITEM_LENGTH]) {
+  double number;
+  bool wholes = key->kind == RG_VALUE_WHOLES;
+  if (key->kind == RG_VALUE_CHOICES) return is_choice(key->choices, item);
+  bool fits = rg_recipe_number(wholes ? RG_VALUE_WHOLE : RG_VALUE_NUMBER, item, &number) &&
+              number >= key->low && number <= key->high;
+  if (fits && wholes) snprintf(item, ITEM_LENGTH, "%.0f", number);
+  return fits;
+}
+
+static rung_status fail_choice(rung_context *ctx, const char *place, const rg_recipe_key *key,
+                               const char *value) {
+  return rg_fail(ctx, RUNG_E_ARGUMENT, "%s%s: expected one of: %s%s; found \"%.60s\"", place,
+                 key->key, key->choices, key->kind == RG_VALUE_CHOICES ? ", or a list of them" : "",
+                 value);
+}
+
+/* "[16, 32,64]" is kept as "16,32,64"; words likewise. */
+static rung_status take_list(rung_context *ctx, const char *place, const rg_recipe_key *key,
+                             const char *value, char **out) {
   size_t length = strlen(value);
   bool brackets = length >= 2 && value[0] == '[' && value[length - 1] == ']';
-  bool wholes = key->kind == RG_VALUE_WHOLES;
   const char *at = value + brackets, *end = value + length - brackets;
   rg_text list;
   rg_text_init(&list, ctx);
   for (bool more = true; more;) {
-    char item[32];
-    double number = 0;
+    char item[ITEM_LENGTH];
     const char *comma = memchr(at, ',', (size_t)(end - at));
     more = comma != NULL;
-    if (!take_item(at, comma ? comma : end, item, sizeof item) ||
-        !rg_recipe_number(wholes ? RG_VALUE_WHOLE : RG_VALUE_NUMBER, item, &number) ||
-        number < key->low || number > key->high) {
+    if (!take_item(at, comma ? comma : end, item) || !fits_list(key, item)) {
       rg_text_free(&list);
-      return fail_number(ctx, place, key, value);
+      return key->kind == RG_VALUE_CHOICES ? fail_choice(ctx, place, key, value)
+                                           : fail_number(ctx, place, key, value);
     }
-    if (list.length) rg_text_add(&list, ",");
-    if (wholes)
-      rg_text_printf(&list, "%.0f", number);
-    else
-      rg_text_add(&list, item);
+    rg_text_printf(&list, "%s%s", list.length ? "," : "", item);
     if (comma) at = comma + 1;
   }
   if (rg_text_status(&list) != RUNG_OK) {
@@ -154,8 +167,7 @@ static rung_status take_choice(rung_context *ctx, const char *place, const rg_re
   if (is_choice(key->choices, value)) return keep(ctx, value, out);
   const char *flag = flag_of(value);
   if (flag && is_choice(key->choices, flag)) return keep(ctx, flag, out);
-  return rg_fail(ctx, RUNG_E_ARGUMENT, "%s%s: expected one of: %s; found \"%.60s\"", place,
-                 key->key, key->choices, value);
+  return fail_choice(ctx, place, key, value);
 }
 
 rung_status rg_recipe_value(rung_context *ctx, const char *place, const rg_recipe_key *key,
@@ -168,10 +180,12 @@ rung_status rg_recipe_value(rung_context *ctx, const char *place, const rg_recip
     return keep(ctx, value, out);
   case RG_VALUE_CHOICE:
     return take_choice(ctx, place, key, value, out);
+  case RG_VALUE_CHOICES:
   case RG_VALUE_WHOLES:
   case RG_VALUE_NUMBERS:
-    if (is_choice(key->choices, value)) return keep(ctx, value, out);
-    return take_numbers(ctx, place, key, value, out);
+    if (key->kind != RG_VALUE_CHOICES && is_choice(key->choices, value))
+      return keep(ctx, value, out);
+    return take_list(ctx, place, key, value, out);
   case RG_VALUE_FLAG:
     if (flag_of(value)) return keep(ctx, flag_of(value), out);
     return rg_fail(ctx, RUNG_E_ARGUMENT, "%s%s: expected yes or no, found \"%.60s\"", place,
@@ -195,17 +209,24 @@ static void add_choices(rg_text *out, const char *choices) {
 
 void rg_recipe_key_text(rg_text *out, const rg_recipe_key *key) {
   static const char *const names[] = {
-      [RG_VALUE_TEXT] = "text",     [RG_VALUE_LIST] = "names",
-      [RG_VALUE_CHOICE] = "one of", [RG_VALUE_FLAG] = "yes or no",
-      [RG_VALUE_WHOLE] = "whole",   [RG_VALUE_WHOLES] = "whole, or a list",
-      [RG_VALUE_NUMBER] = "number", [RG_VALUE_NUMBERS] = "number, or a list",
-      [RG_VALUE_TIME] = "seconds",  [RG_VALUE_SIZE] = "bytes",
+      [RG_VALUE_TEXT] = "text",
+      [RG_VALUE_LIST] = "names",
+      [RG_VALUE_CHOICE] = "one of",
+      [RG_VALUE_CHOICES] = "one or a list of",
+      [RG_VALUE_FLAG] = "yes or no",
+      [RG_VALUE_WHOLE] = "whole",
+      [RG_VALUE_WHOLES] = "whole, or a list",
+      [RG_VALUE_NUMBER] = "number",
+      [RG_VALUE_NUMBERS] = "number, or a list",
+      [RG_VALUE_TIME] = "seconds",
+      [RG_VALUE_SIZE] = "bytes",
   };
   rg_text_add(out, names[key->kind]);
   if (key->high > key->low) rg_text_printf(out, " from %.10g to %.10g", key->low, key->high);
   if (key->unit) rg_text_printf(out, " %s", key->unit);
   if (key->choices) {
-    rg_text_add(out, key->kind == RG_VALUE_CHOICE ? " " : ", or ");
+    bool words = key->kind == RG_VALUE_CHOICE || key->kind == RG_VALUE_CHOICES;
+    rg_text_add(out, words ? " " : ", or ");
     add_choices(out, key->choices);
   }
   if (key->fallback) rg_text_printf(out, "; default %s", key->fallback);

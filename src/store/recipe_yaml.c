@@ -112,7 +112,7 @@ static rung_status read_value(reader *r, size_t line, int at) {
   const rg_recipe_key *key = &r->table->keys[at];
   if (r->seen[at]) return fail_twice(r, line, key->key);
   r->seen[at] = true;
-  bool list = key->kind == RG_VALUE_LIST || rg_recipe_is_numbers(key->kind);
+  bool list = key->kind == RG_VALUE_LIST || rg_recipe_is_list(key->kind);
   if (r->event.type == YAML_SEQUENCE_START_EVENT && list) return read_list(r, line, key->key);
   RG_TRY(check_scalar(r, "one value"));
   return rg_recipe_set_at(r->recipe, r->ctx, r->line, key->key, is_null(r) ? NULL : scalar(r));

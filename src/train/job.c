@@ -34,6 +34,28 @@ static rung_status read_recipe(rg_job *j) {
   return RUNG_OK;
 }
 
+/* What a network that is there has settled. */
+static rung_status read_given(rg_job *j, const rung_network *n, uint64_t trained) {
+  const rung_recipe *r = j->recipe;
+  const int modules = rung_network_exits(n) + 1;
+  const uint64_t all = UINT64_MAX >> (64 - modules);
+  if (!j->training.modulewise)
+    return rg_recipe_fail(r, j->ctx, "training.scheme",
+                          "expected training.scheme modulewise, found end-to-end");
+  if (j->classes != (n->class_name != NULL))
+    return rg_recipe_fail(r, j->ctx, "training.loss", "the network predicts %s: found loss %s",
+                          n->class_name ? "classes" : "values",
+                          rung_recipe_get(r, "training.loss"));
+  if (!trained || trained & ~all)
+    return rg_fail(j->ctx, RUNG_E_ARGUMENT,
+                   "trained: expected one or more of the network's %d modules", modules);
+  j->given = n;
+  j->training.frozen = all & ~trained;
+  j->modules = modules;
+  j->dtype = n->dtype;
+  return RUNG_OK;
+}
+
 static rung_status init(rg_job *j, rung_context *ctx, rung_train_progress_fn progress, void *user) {
   *j = (rg_job){.ctx = ctx, .progress = progress, .user = user};
   j->begun = j->saved = rg_seconds();
@@ -211,6 +233,25 @@ rung_status rung_train(rung_context *ctx, const rung_recipe *recipe, const char 
   if (status == RUNG_OK) status = begin(&j);
   if (status == RUNG_OK) status = train(&j, &kept);
   clean_up(&j, status);
+  close_job(&j);
+  return give(status, kept, &j, out, result);
+}
+
+rung_status rung_train_modules(rung_context *ctx, const rung_network *network,
+                               const rung_recipe *recipe, uint64_t trained,
+                               rung_train_progress_fn progress, void *user, rung_network **out,
+                               rung_train_result *result) {
+  rg_job j;
+  rung_network *kept = NULL;
+  *out = NULL;
+  rung_clear_error(ctx);
+  RG_TRY(init(&j, ctx, progress, user));
+  j.recipe = recipe;
+  rung_status status = read_recipe(&j);
+  if (status == RUNG_OK) status = read_given(&j, network, trained);
+  if (status == RUNG_OK) status = use_threads(&j);
+  if (status == RUNG_OK) status = begin(&j);
+  if (status == RUNG_OK) status = train(&j, &kept);
   close_job(&j);
   return give(status, kept, &j, out, result);
 }

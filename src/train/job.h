@@ -44,6 +44,7 @@ typedef struct rg_snapshot {
 typedef struct rg_job {
   rung_context *ctx;
   const rung_recipe *recipe;
+  const rung_network *given; /* whose modules are trained further; NULL: a new network */
   rung_training training;
   rung_network_settings settings; /* of the last level */
   rung_dtype dtype;

@@ -16,6 +16,35 @@ static rung_dataset_options options_of(const rg_job *j, bool test, size_t most) 
   return o;
 }
 
+/* A network that is there says what its samples look like. */
+static void take_form(const rung_network *n, rung_dataset_options *o) {
+  o->form = n->form;
+  if (!o->form && n->class_name) {
+    o->class_count = (int)n->outputs;
+    o->class_names = (const char *const *)n->class_name;
+  }
+  if (n->sample.rank != 3) return;
+  o->height = (int)n->sample.dim[0];
+  o->width = (int)n->sample.dim[1];
+  o->channels = (int)n->sample.dim[2];
+}
+
+static rung_status check_given(const rg_job *j) {
+  const rung_network *n = j->given;
+  int64_t outputs = j->classes ? rung_dataset_classes(j->set) : rung_dataset_targets(j->set);
+  rung_shape shape = {0};
+  char expected[RG_SHAPE_TEXT], found[RG_SHAPE_TEXT];
+  shape.rank = rung_dataset_shape(j->set, shape.dim);
+  if (outputs != n->outputs)
+    return rg_fail(j->ctx, RUNG_E_DATA, "%s: expected %lld %s, as the network has, found %lld",
+                   get(j, "data.train"), (long long)n->outputs, j->classes ? "classes" : "values",
+                   (long long)outputs);
+  if (rg_shape_equal(&shape, &n->sample)) return RUNG_OK;
+  return rg_fail(
+      j->ctx, RUNG_E_SHAPE, "%s: expected samples of the shape %s, as the network takes, found %s",
+      get(j, "data.train"), rg_shape_text(&n->sample, expected), rg_shape_text(&shape, found));
+}
+
 /* Of the training samples: those that are trained on and those held out. */
 static rung_status split(rg_job *j) {
   double validation = rg_recipe_real(j->recipe, "data.validation");
@@ -37,6 +66,20 @@ static rung_status split(rg_job *j) {
   return status;
 }
 
+/* By the network's numbers, which its frozen modules were trained with. Batches divide by the
+ * scale, networks multiply. */
+static void normalise_as_given(rg_job *j, size_t channels, size_t targets) {
+  const rung_network *n = j->given;
+  for (size_t i = 0; i < channels; i++) {
+    j->mean[i] = n->mean[i];
+    j->scale[i] = 1 / n->scale[i];
+  }
+  for (size_t i = 0; i < targets; i++) {
+    j->target_mean[i] = n->target_mean[i];
+    j->target_scale[i] = n->target_scale[i];
+  }
+}
+
 static rung_status normalise(rg_job *j) {
   size_t channels = (size_t)rung_dataset_channels(j->set);
   size_t classes = (size_t)rung_dataset_classes(j->set);
@@ -45,16 +88,19 @@ static rung_status normalise(rg_job *j) {
   j->mean = j->scale = j->target_mean = j->target_scale = j->class_weight = NULL;
   j->numbers = rg_alloc(j->ctx, 2 * channels + 2 * targets + classes, sizeof *j->numbers);
   if (!j->numbers) return RUNG_E_MEMORY;
-  if (rg_recipe_flag(j->recipe, "data.normalise")) {
+  if (j->given || rg_recipe_flag(j->recipe, "data.normalise")) {
     j->mean = j->numbers;
     j->scale = j->mean + channels;
-    RG_TRY(rung_normalisation(j->set, j->ctx, &j->train, j->mean, j->scale));
   }
   if (targets) {
     j->target_mean = j->numbers + 2 * channels;
     j->target_scale = j->target_mean + targets;
-    rung_target_normalisation(j->set, &j->train, j->target_mean, j->target_scale);
   }
+  if (j->given) normalise_as_given(j, channels, targets);
+  if (j->mean && !j->given)
+    RG_TRY(rung_normalisation(j->set, j->ctx, &j->train, j->mean, j->scale));
+  if (targets && !j->given)
+    rung_target_normalisation(j->set, &j->train, j->target_mean, j->target_scale);
   if (!rg_recipe_is(j->recipe, "data.class-weights", "balanced")) return RUNG_OK;
   j->class_weight = j->numbers + 2 * channels + 2 * targets;
   rung_part_weights(j->set, &j->train, j->class_weight);
@@ -111,10 +157,12 @@ static uint64_t hash_of(const rg_job *j) {
 
 rung_status rg_job_open_data(rg_job *j, size_t most) {
   rung_dataset_options o = options_of(j, false, most);
+  if (j->given) take_form(j->given, &o);
   RG_TRY(rung_dataset_open(j->ctx, get(j, "data.train"), &o, &j->set));
   if (j->classes && rung_dataset_classes(j->set) < 2)
     return rg_fail(j->ctx, RUNG_E_DATA, "%s: expected samples of at least 2 classes, found %d",
                    get(j, "data.train"), rung_dataset_classes(j->set));
+  if (j->given) RG_TRY(check_given(j));
   j->skipped = rung_dataset_skipped(j->set);
   const char *form = rung_dataset_form(j->set);
   rg_free(j->ctx, j->form);

@@ -69,6 +69,7 @@ static rung_status choose_exits(rg_job *j, rung_network_settings *s, const rung_
                                 int64_t outputs) {
   rung_network *chain;
   if (j->modules == 1) return RUNG_OK;
+  RG_TRY(rg_recipe_heads(j->recipe, j->ctx, j->modules - 1, s->exit_head));
   RG_TRY(rg_network_declare_settings(j->ctx, s, sample, outputs, j->dtype, &chain));
   rung_status status = rg_choose_exits(chain, j->ctx, j->modules, s->exit_at);
   rung_network_destroy(chain);
@@ -78,7 +79,9 @@ static rung_status choose_exits(rg_job *j, rung_network_settings *s, const rung_
 
 static rung_status make_network(rg_job *j, const rung_network *from) {
   rung_network *made;
-  if (from) {
+  if (j->given) {
+    RG_TRY(rung_network_copy(j->given, j->ctx, &made));
+  } else if (from) {
     RG_TRY(rung_network_prolong(from, j->ctx, &made));
   } else {
     rung_network_settings s = j->settings;
@@ -94,7 +97,7 @@ static rung_status make_network(rg_job *j, const rung_network *from) {
   }
   j->network = made;
   j->network_bytes = (size_t)(made->parameters + made->statistics) * rung_dtype_size(j->dtype);
-  return describe_data(j);
+  return j->given ? RUNG_OK : describe_data(j);
 }
 
 /* ---- the plan ---- */
@@ -269,6 +272,7 @@ static rung_status check_reading(const rg_job *j) {
 /* Modules in turn need an epoch each. */
 static rung_status check_turns(const rg_job *j) {
   int64_t turns = j->modules;
+  for (int k = 0; k < j->modules; k++) turns -= (int)(j->training.frozen >> k & 1);
   if (!j->training.modulewise || strcmp(j->training.procedure, "parallel") == 0) return RUNG_OK;
   if (strcmp(j->training.procedure, "multilap") == 0) turns *= j->training.laps;
   if (j->epochs >= turns) return RUNG_OK;
@@ -340,6 +344,7 @@ rung_status rg_job_plan_all(rg_job *j, int most, rung_planned *rows, int *count)
   for (int i = -1; i < tried && *count < most && status == RUNG_OK; i++) {
     j->modules = i < 0 ? 1 : numbers[i];
     j->training.modulewise = j->modules > 1;
+    if (j->modules > 1 && !rg_recipe_heads_fit(j->recipe, j->modules - 1)) continue;
     status = try_level(j);
     bool planned = status == RUNG_OK || (status == RUNG_E_BUDGET && j->needed > j->limit);
     if (planned) rows[(*count)++] = row_of(j, status);

@@ -16,11 +16,12 @@
 
 typedef struct member {
   rung_network *part; /* its numbers are the whole's while a step is on */
-  rg_pass *pass;
+  rg_pass *pass;      /* NULL where it is frozen */
   rg_pass_result seen;
-  rg_stepper *stepper;
-  double *partial; /* of norms */
-  double norm;     /* of the last gradient, before clipping */
+  rg_stepper *stepper; /* likewise */
+  rg_inference *body;  /* parallel, frozen in front of another: what it hands on */
+  double *partial;     /* of norms */
+  double norm;         /* of the last gradient, before clipping */
 } member;
 
 #define NAME_LENGTH 32
@@ -28,7 +29,7 @@ typedef struct member {
 struct rg_modular {
   rung_context *ctx;
   rung_trainer *trainer;
-  int modules;
+  int modules;         /* up to the last that is trained */
   member *list;        /* [modules] */
   rg_penalty *penalty; /* [modules] */
   rg_pipeline *pipeline;
@@ -46,6 +47,23 @@ static bool in_parallel(const rung_training *t) {
   return strcmp(t->procedure, "parallel") == 0;
 }
 
+static bool is_frozen(const rung_training *t, int module) { /* from 0 */
+  return t->frozen >> module & 1;
+}
+
+static int count_trained(const rung_training *t, int modules) {
+  int count = 0;
+  for (int k = 0; k < modules; k++) count += !is_frozen(t, k);
+  return count;
+}
+
+/* Number `which` (from 0) of those that are trained, from 0. */
+static int trained_at(const rung_training *t, int64_t which) {
+  int module = 0;
+  while (is_frozen(t, module) || which-- > 0) module++;
+  return module;
+}
+
 /* The first step of turn `turn` of `turns`. */
 static int64_t turn_begin(int64_t turn, int64_t turns, int64_t epochs, int64_t steps_of_epoch) {
   return epochs * turn / turns * steps_of_epoch;
@@ -53,14 +71,15 @@ static int64_t turn_begin(int64_t turn, int64_t turns, int64_t epochs, int64_t s
 
 rg_turn rg_modular_turn(const rung_training *t, int modules, int64_t step, int64_t steps,
                         int64_t steps_of_epoch) {
-  int64_t laps = strcmp(t->procedure, "multilap") == 0 ? t->laps : 1, turns = laps * modules;
+  const int trained = count_trained(t, modules);
+  int64_t laps = strcmp(t->procedure, "multilap") == 0 ? t->laps : 1, turns = laps * trained;
   int64_t epochs = steps / steps_of_epoch, turn = 0;
   rg_turn out = {0, step, steps, step == 0};
   if (in_parallel(t)) return out;
   while (turn < turns - 1 && step >= turn_begin(turn + 1, turns, epochs, steps_of_epoch)) turn++;
-  out.module = (int)(turn % modules) + 1;
+  out.module = trained_at(t, turn % trained) + 1;
   out.step = out.steps = 0;
-  for (int64_t i = turn % modules; i < turns; i += modules) {
+  for (int64_t i = turn % trained; i < turns; i += trained) {
     int64_t begin = turn_begin(i, turns, epochs, steps_of_epoch);
     int64_t end = i + 1 < turns ? turn_begin(i + 1, turns, epochs, steps_of_epoch) : steps;
     if (i == turn) out.step = out.steps + step - begin;
@@ -77,25 +96,39 @@ static rg_turn turn_at(const rg_modular *m, int64_t step) {
 
 /* ---- making ---- */
 
+/* Those behind the last that is trained as well. */
+static int modules_of(const rg_modular *m) {
+  return rung_network_exits(m->trainer->network) + 1;
+}
+
 static size_t handed_bytes(const rg_modular *m, int module) {
   const rung_network *n = m->list[module].part;
   return rg_state_bytes(n, n->blocks.count - 1, m->trainer->training.batch);
 }
 
-static rung_status make_part(rg_modular *m, int module) {
+static rung_status make_stepper(rg_modular *m, int module) {
   rung_trainer *t = m->trainer;
   member *own = &m->list[module];
   const rg_descent *descent = rg_descent_find(t->training.optimiser);
-  RG_TRY(rg_network_module(t->network, m->ctx, module + 1, &own->part));
-  if (rg_penalty_any(&t->training, module + 1, m->modules))
+  if (rg_penalty_any(&t->training, module + 1, modules_of(m)))
     own->part->transport = t->training.transport_sum ? RG_TRANSPORT_SUM : RG_TRANSPORT_MEAN;
   own->partial = rg_alloc(m->ctx, (size_t)rg_norm_partials(own->part->parameters), sizeof(double));
   if (!own->partial) return RUNG_E_MEMORY;
   for (int i = 0; i < descent->states; i++)
     snprintf(m->name[module][i], NAME_LENGTH, "%s.%d", descent->state_name[i], module + 1);
-  m->part[module] = own->part;
   return rg_stepper_create(m->ctx, descent, &t->training, t->network->dtype, own->part->parameters,
                            own->part->decaying, &own->stepper);
+}
+
+static rung_status make_part(rg_modular *m, int module) {
+  const rung_training *t = &m->trainer->training;
+  member *own = &m->list[module];
+  bool frozen = is_frozen(t, module);
+  RG_TRY(rg_network_module(m->trainer->network, m->ctx, module + 1, &own->part));
+  if (!frozen) RG_TRY(make_stepper(m, module));
+  m->part[module] = own->part;
+  if (!in_parallel(t) || !frozen) return RUNG_OK;
+  return rg_inference_create_to(own->part, m->ctx, t->batch, RG_BODY, &own->body);
 }
 
 static rg_pass_options pass_options(const rg_modular *m, size_t memory) {
@@ -109,6 +142,14 @@ static rg_pass_options pass_options(const rg_modular *m, size_t memory) {
                            .drift_bound = t->drift,
                            .tap = true,
                            .borrowed = true};
+}
+
+static rung_status share_bodies(rg_modular *m) {
+  rg_inference *body[RUNG_MOST_EXITS];
+  int count = 0;
+  for (int k = 0; k < m->modules; k++)
+    if (m->list[k].body) body[count++] = m->list[k].body;
+  return rg_inference_share(count, body);
 }
 
 /* ---- passes ---- */
@@ -132,6 +173,7 @@ static rung_status try_passes(rg_modular *m, size_t most, takings *out) {
   drop_passes(m);
   *out = (takings){0, 0};
   for (int k = 0; k < m->modules; k++) {
+    if (is_frozen(&m->trainer->training, k)) continue;
     rg_pass_options o = pass_options(m, most);
     RG_TRY(rg_pass_create(m->list[k].part, m->ctx, &o, &m->list[k].pass));
     size_t bytes = rg_pass_memory_bytes(m->list[k].pass);
@@ -146,6 +188,7 @@ static rung_status least_arrays(rg_modular *m, size_t *out) {
   *out = 0;
   drop_passes(m);
   for (int k = 0; k < m->modules; k++) {
+    if (is_frozen(&m->trainer->training, k)) continue;
     size_t least = 0;
     rg_pass_plan plan;
     rg_pass_options o = pass_options(m, 1);
@@ -217,7 +260,7 @@ static int choose_lanes(const rg_modular *m, const takings *t, size_t memory) {
   const rung_training *training = &m->trainer->training;
   int lanes = training->pipeline;
   if (!lanes) lanes = m->modules / 2 < AUTO_LANES ? m->modules / 2 : AUTO_LANES;
-  if (!in_parallel(training)) return 1;
+  if (!in_parallel(training) || training->frozen) return 1; /* one place for all that is frozen */
   if (lanes > m->modules) lanes = m->modules;
   if (lanes > rung_threads(m->ctx)) lanes = rung_threads(m->ctx);
   if (lanes < 1) lanes = 1;
@@ -254,6 +297,7 @@ static rung_status make(rg_modular *m, size_t memory, size_t *least) {
     rg_penalty_begin(&m->penalty[k], &m->trainer->training);
     RG_TRY(make_part(m, k));
   }
+  RG_TRY(share_bodies(m));
   if (in_parallel(&m->trainer->training))
     RG_TRY(make_handed(m, 1));
   else
@@ -295,7 +339,11 @@ rung_status rg_modular_create(rung_trainer *t, size_t memory, size_t *least, rg_
   m->ctx = t->ctx;
   m->trainer = t;
   m->modules = rung_network_exits(t->network) + 1;
-  rung_status status = make(m, memory, least);
+  while (m->modules > 0 && is_frozen(&t->training, m->modules - 1)) m->modules--;
+  rung_status status = m->modules
+                           ? make(m, memory, least)
+                           : rg_fail(t->ctx, RUNG_E_ARGUMENT,
+                                     "frozen: expected a module that is trained, found none");
   if (status == RUNG_OK)
     *out = m;
   else
@@ -306,8 +354,9 @@ rung_status rg_modular_create(rung_trainer *t, size_t memory, size_t *least, rg_
 void rg_modular_destroy(rg_modular *m) {
   if (!m) return;
   rg_features_destroy(m->features);
-  for (int k = 0; m->list && k < m->modules; k++) {
+  for (int k = m->modules - 1; m->list && k >= 0; k--) { /* the first body lends to the others */
     member *own = &m->list[k];
+    rg_inference_destroy(own->body);
     rg_pass_destroy(own->pass);
     rg_stepper_destroy(own->stepper);
     rg_free(m->ctx, own->partial);
@@ -354,7 +403,7 @@ static rung_status step_module(rg_modular *m, int module, const rg_lane *lane, c
   double clip = t->training.clip;
   rg_pass_batch batch = *given;
   batch.ctx = lane->ctx;
-  rg_penalty_place place = {module + 1, m->modules, turn->step, turn->steps};
+  rg_penalty_place place = {module + 1, modules_of(m), turn->step, turn->steps};
   rg_weighing w = rg_penalty_weigh(&m->penalty[module], &t->training, place);
   batch.transport = w.weight;
   RG_TRY(evaluate(m, module, lane, &batch, w.factor));
@@ -396,6 +445,9 @@ static rung_status step_link(void *arg, int module, const rg_lane *lane) {
   c.module = module;
   if (module > 0) batch.x = m->handed[(module - 1) % places];
   if (module < m->modules - 1) batch.tapped = m->handed[module % places];
+  if (is_frozen(&m->trainer->training, module)) /* in inference mode, as it is */
+    return rg_inference_run_body(m->list[module].body, m->trainer->training.batch, batch.x,
+                                 batch.tapped);
   batch.on_tapped = hand_on;
   batch.user = &c;
   return step_module(m, module, lane, c.turn, &batch);
@@ -424,7 +476,8 @@ rung_status rg_modular_step(rg_modular *m, const rg_pass_batch *batch) {
   int last = turn.module ? turn.module : m->modules, first = turn.module ? last : 1; /* changed */
   for (int k = 1; k <= last; k++) rg_module_take(m->list[k - 1].part, t->network, k);
   RG_TRY(turn.module ? step_one(m, &turn, batch) : step_all(m, &turn, batch));
-  for (int k = first; k <= last; k++) rg_module_give(m->list[k - 1].part, t->network, k);
+  for (int k = first; k <= last; k++)
+    if (!is_frozen(&t->training, k - 1)) rg_module_give(m->list[k - 1].part, t->network, k);
   return RUNG_OK;
 }
 
@@ -446,10 +499,12 @@ int rg_modular_exit(const rg_modular *m) {
 
 int rg_modular_arrays(rg_modular *m, rg_trainer_array *out) {
   int count = 0;
-  for (int k = 0; k < m->modules; k++)
-    for (int i = 0; i < m->list[k].stepper->descent->states; i++)
-      out[count++] = (rg_trainer_array){m->name[k][i], m->list[k].stepper->state[i],
-                                        m->list[k].part->parameters, false};
+  for (int k = 0; k < m->modules; k++) {
+    const rg_stepper *stepper = m->list[k].stepper;
+    for (int i = 0; stepper && i < stepper->descent->states; i++)
+      out[count++] =
+          (rg_trainer_array){m->name[k][i], stepper->state[i], m->list[k].part->parameters, false};
+  }
   out[count++] =
       (rg_trainer_array){"penalty", m->penalty, m->modules * (int64_t)RG_PENALTY_NUMBERS, true};
   return count;
@@ -480,19 +535,30 @@ double rg_modular_rate(const rg_modular *m) {
          rg_schedule_rate(&t->training, t->rate, turn.step, turn.steps, t->steps_of_epoch);
 }
 
+static void tell_frozen(const rg_modular *m, rg_text *text) {
+  const rung_training *t = &m->trainer->training;
+  int frozen = rung_network_exits(m->trainer->network) + 1 - count_trained(t, m->modules);
+  if (frozen) rg_text_printf(text, ", %d of them frozen", frozen);
+}
+
 rung_status rg_modular_tell(const rg_modular *m, char **out) {
   rg_text text;
   size_t most = 0, least = SIZE_MAX;
+  const rg_pass_plan *before = NULL;
   rg_text_init(&text, m->ctx);
-  rg_text_printf(&text, "module-wise, %s: %d modules; activations:", m->trainer->training.procedure,
-                 m->modules);
+  rg_text_printf(&text, "module-wise, %s: %d modules", m->trainer->training.procedure,
+                 rung_network_exits(m->trainer->network) + 1);
+  tell_frozen(m, &text);
+  rg_text_add(&text, "; activations:");
   for (int k = 0; k < m->modules; k++) {
+    if (!m->list[k].pass) continue;
     const rg_pass_plan *p = rg_pass_get_plan(m->list[k].pass);
     size_t bytes = p->state_bytes + p->workspace_bytes;
     if (bytes > most) most = bytes;
     if (bytes < least) least = bytes;
-    if (k == 0 || rg_pass_get_plan(m->list[k - 1].pass)->activations != p->activations)
+    if (!before || before->activations != p->activations)
       rg_text_printf(&text, " %s (from module %d)", rg_activations_name(p->activations), k + 1);
+    before = p;
   }
   int lanes = rg_pipeline_lanes(m->pipeline);
   rg_text_printf(&text, "; states and workspace %.2f to %.2f MB a module, in ", (double)least / 1e6,

@@ -47,7 +47,7 @@ int rg_modular_exit(const rg_modular *modular);
 /* Arrays of its state, as rg_trainer_arrays(). */
 int rg_modular_arrays(rg_modular *modular, rg_trainer_array *out);
 
-int rg_modular_modules(const rg_modular *modular);
+int rg_modular_modules(const rg_modular *modular); /* up to the last that is trained */
 /* What the last step of module `module` (from 1) came to, for the log. */
 rg_module_seen rg_modular_seen(const rg_modular *modular, int module);
 /* Its multiplier lambda as it stands after that; 0 where tau is in charge. */
@@ -57,7 +57,7 @@ double rg_modular_multiplier(const rg_modular *modular, int module);
 double rg_modular_rate(const rg_modular *modular);
 /* The plan in words and bytes, one line. The caller frees. */
 rung_status rg_modular_tell(const rg_modular *modular, char **out);
-/* The pass of module `module`: its plan. */
+/* The pass of module `module`: its plan. NULL where it is frozen. */
 const rg_pass *rg_modular_pass(const rg_modular *modular, int module);
 
 #endif

@@ -198,9 +198,14 @@ const rg_pass *rg_trainer_pass(const rung_trainer *t) {
 double rg_trainer_work(const rung_trainer *t) {
   if (!t->modular) return rg_pass_get_plan(t->pass)->work;
   double sum = 0;
-  int modules = rg_modular_modules(t->modular);
-  for (int k = 1; k <= modules; k++) sum += rg_pass_get_plan(rg_modular_pass(t->modular, k))->work;
-  return sum / modules;
+  int passes = 0;
+  for (int k = 1; k <= rg_modular_modules(t->modular); k++) {
+    const rg_pass *pass = rg_modular_pass(t->modular, k);
+    if (!pass) continue;
+    sum += rg_pass_get_plan(pass)->work;
+    passes++;
+  }
+  return sum / passes;
 }
 
 double rg_trainer_rate(const rung_trainer *t) {

@@ -52,7 +52,7 @@ static rung_network_settings settings_of(const example *e) {
   s.layers[0] = s.layers[1] = 3;
   s.groups = 2;
   s.exits = e->exits;
-  s.exit_head = e->head;
+  for (int i = 0; i < e->exits; i++) s.exit_head[i] = e->head;
   memcpy(s.exit_at, e->at, sizeof e->at);
   return s;
 }
@@ -87,9 +87,10 @@ static void files_keep_exits(void **state) {
     assert_ok(ctx, rg_network_load_memory(ctx, "exits", file, length, &back));
     assert_ok(ctx, rg_network_save_memory(back, ctx, &again, &length_again));
     assert_int_equal(rung_network_exits(back), examples[k].exits);
-    for (int e = 0; e < examples[k].exits; e++)
+    for (int e = 0; e < examples[k].exits; e++) {
       assert_int_equal(back->settings.exit_at[e], examples[k].at[e]);
-    assert_string_equal(back->settings.exit_head, examples[k].head);
+      assert_string_equal(back->settings.exit_head[e], examples[k].head);
+    }
     assert_int_equal(length, length_again);
     assert_memory_equal(file, again, length);
     assert_memory_equal(n->theta, back->theta, (size_t)n->parameters * sizeof(double));
@@ -98,6 +99,46 @@ static void files_keep_exits(void **state) {
     rung_network_destroy(n);
     rung_network_destroy(back);
   }
+}
+
+/* Each exit has its own head; a file says them in one word where they are the same. */
+static void heads_may_differ(void **state) {
+  rung_context *ctx = *state;
+  static const char *const mixed[] = {"mlp", "conv", "pool"};
+  rung_network_settings s = settings_of(&examples[11]);
+  rung_network *n, *back;
+  rung_tensor t;
+  void *file;
+  size_t length;
+  for (int e = 0; e < 3; e++) s.exit_head[e] = mixed[e];
+  assert_ok(ctx, rung_network_create(ctx, &s, &row, OUTPUTS, RUNG_F64, 3, &n));
+  int hidden = 0; /* of mlp and conv: a map K in front of the last one */
+  for (int i = 0; i < rung_network_tensors(n); i++) {
+    assert_ok(ctx, rung_network_tensor(n, ctx, i, &t));
+    if (!strcmp(t.name, "exit1.K") || !strcmp(t.name, "exit2.K")) hidden++;
+    assert_string_not_equal(t.name, "exit3.K");
+  }
+  assert_int_equal(hidden, 2);
+  assert_ok(ctx, rg_network_save_memory(n, ctx, &file, &length));
+  assert_ok(ctx, rg_network_load_memory(ctx, "heads", file, length, &back));
+  for (int e = 0; e < 3; e++) assert_string_equal(back->settings.exit_head[e], mixed[e]);
+  rung_network_destroy(back);
+  static const char said[] = "[mlp, conv, pool]";
+  static const char *const wrong[] = {"[mlp, conv]      ", "[mlp,conv,pool,a]",
+                                      "[mlp, conv, poolx", "[mlp, convconvco]",
+                                      "[mlp, conv, poo ]", "mlp, conv, pool] "};
+  for (size_t w = 0; w < COUNT(wrong); w++) {
+    char *copy = rg_alloc(ctx, length, 1);
+    memcpy(copy, file, length);
+    for (size_t i = 0; i + sizeof said - 1 < length; i++)
+      if (!memcmp(copy + i, said, sizeof said - 1)) memcpy(copy + i, wrong[w], sizeof said - 1);
+    rung_status status = rg_network_load_memory(ctx, "heads", copy, length, &back);
+    assert_true(status == RUNG_E_FORMAT || status == RUNG_E_ARGUMENT);
+    assert_non_null(strstr(rung_error(ctx), "exit_head"));
+    rg_free(ctx, copy);
+  }
+  rg_free(ctx, file);
+  rung_network_destroy(n);
 }
 
 /* What the file says of exits, put in place of "[2, 5]" with the same length. */
@@ -448,7 +489,7 @@ static void the_chain_does_not_change(void **state) {
   size_t length;
   assert_ok(ctx, rung_network_create(ctx, &s, &image, OUTPUTS, RUNG_F32, 3, &with));
   s.exits = 0;
-  s.exit_head = NULL;
+  memset(s.exit_head, 0, sizeof s.exit_head);
   assert_ok(ctx, rung_network_create(ctx, &s, &image, OUTPUTS, RUNG_F32, 3, &without));
   int found = 0;
   for (int i = 0; i < rung_network_tensors(without); i++)
@@ -495,7 +536,7 @@ static void what_cannot_be_is_refused(void **state) {
   s.exit_at[2] = 3;
   refused(ctx, &s, "exits: exit_at: expected rising numbers; found 3 behind 3");
   s = good;
-  s.exit_head = "tail";
+  s.exit_head[0] = "tail";
   refused(ctx, &s, "exits: exit_head: expected one of conv, pool, mlp; found \"tail\"");
   s = good;
   s.nodes = 2;
@@ -620,6 +661,7 @@ static void every_allocation_may_fail(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(files_keep_exits),
+      TEST(heads_may_differ),
       TEST(damaged_exits_are_refused),
       TEST(modules_one_after_the_other_are_the_whole),
       TEST(samples_leave_at_the_first_sure_exit),

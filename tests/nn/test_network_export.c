@@ -209,7 +209,8 @@ static void exits(void **state) {
     rung_network_settings s = rung_network_settings_default();
     s.architecture = "conv", s.block = blocks[i], s.stages = 2, s.norm = "batch";
     s.channels[0] = 4, s.channels[1] = 8, s.layers[0] = 2, s.layers[1] = 2;
-    s.exits = 3, s.exit_at[0] = 1, s.exit_at[1] = 2, s.exit_at[2] = 5, s.exit_head = heads[i];
+    s.exits = 3, s.exit_at[0] = 1, s.exit_at[1] = 2, s.exit_at[2] = 5;
+    for (int exit = 0; exit < 3; exit++) s.exit_head[exit] = heads[i];
     size_t c = 0, onnx = 0;
     for (int exit = 1; exit <= 4; exit++) {
       example e = open_exit(ctx, &s, &image, RUNG_F32, exit);

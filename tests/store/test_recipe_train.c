@@ -374,6 +374,51 @@ static void data_keys_must_go_together(void **state) {
   }
 }
 
+/* One word for all exits, or one for each. */
+static void heads_are_for_all_or_for_each(void **state) {
+  rung_context *ctx = *state;
+  static const char *cases[][2] = {
+      {"head: pool", NULL},
+      {"head: [conv, pool, mlp]", NULL},
+      {"head: \"[conv,pool,conv]\"", NULL},
+      {"head: [pool]", NULL},
+      {"modules: auto, head: mlp", NULL},
+      {"modules: 1, head: mlp", NULL},
+      {"head: [conv, pool]",
+       "r.yaml:3: training.head: expected one word, or 3, one for each module "
+       "but the last; found 2"},
+      {"modules: auto, head: [conv, pool]",
+       "r.yaml:3: training.head: expected one word with modules auto, found 2"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    rung_recipe *r;
+    char text[400];
+    snprintf(text, sizeof text, "data: {train: t.csv}\ntraining: {scheme: modulewise,\n %s}\n",
+             cases[i][0]);
+    assert_ok(ctx, load(ctx, text, &r));
+    if (cases[i][1])
+      assert_error(ctx, rg_recipe_check(r, ctx), RUNG_E_ARGUMENT, cases[i][1]);
+    else
+      assert_ok(ctx, rg_recipe_check(r, ctx));
+    rung_recipe_destroy(r);
+  }
+  rung_recipe *r;
+  const char *heads[3];
+  assert_error(ctx, load(ctx, "training: {head: [conv, tail]}", &r), RUNG_E_ARGUMENT,
+               "r.yaml:1: training.head: expected one of: conv pool mlp, or a list of them; found "
+               "\"conv,tail\"");
+  assert_ok(ctx, load(ctx, "training: {head: [mlp, conv, pool]}", &r));
+  assert_ok(ctx, rg_recipe_heads(r, ctx, 3, heads));
+  assert_string_equal(heads[0], "mlp");
+  assert_string_equal(heads[1], "conv");
+  assert_string_equal(heads[2], "pool");
+  char *text;
+  assert_ok(ctx, rung_recipe_text(r, ctx, &text));
+  assert_non_null(strstr(text, "  head: [mlp, conv, pool]\n"));
+  rg_free(ctx, text);
+  rung_recipe_destroy(r);
+}
+
 static void printed_recipes_read_back(void **state) {
   rung_context *ctx = *state;
   const char *texts[] = {"", conv, "training: {tau: [.5, 1e-3], multiplier: {every: 7}}"};
@@ -521,6 +566,7 @@ int main(void) {
       TEST(penalties_are_read),
       TEST(penalties_must_make_sense),
       TEST(data_keys_must_go_together),
+      TEST(heads_are_for_all_or_for_each),
       TEST(printed_recipes_read_back),
       TEST(the_tables_are_sound),
       TEST(the_documentation_has_every_key),

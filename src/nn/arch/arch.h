@@ -15,10 +15,8 @@ rung_status rg_check_stages(rung_context *ctx, const rung_network_settings *sett
                             int64_t least);
 rung_status rg_check_image(rung_context *ctx, const rung_network_settings *settings,
                            const rung_shape *sample);
-/* Fills in what the settings leave open (0): `stages` stages, of `width` channels (twice as many in
- * each next one, where they double) and `layers` layers. */
-void rg_fill_stages(rung_network_settings *settings, int stages, int64_t width, int64_t layers,
-                    bool doubling);
+/* Fills in what the settings leave open (0), as the architecture has it. */
+void rg_fill_stages(rung_network_settings *settings, const rg_architecture *architecture);
 
 /* Appends a block "PREFIXnumber" (PREFIX alone for number 0) with resolved activation and norm,
  * groups and gamma of the network, kernel 3, stride 1. NULL where memory is short. */
@@ -131,6 +129,8 @@ rung_node rg_classifier(rg_builder *b, rung_node x);
  * them. */
 rung_status rg_add_exits(rung_context *ctx, const rung_network_settings *settings,
                          const rg_blocks *blocks, int64_t outputs, rg_blocks *out);
+/* The static name of an exit's kind; NULL, with an error, for a name that is none. */
+const char *rg_exit_head_name(rung_context *ctx, const char *name);
 /* Appends the block "resume", which gives the states that were joined along their last axis: the
  * first block of a module that begins between two others. */
 rung_status rg_add_resume(rg_blocks *blocks, int states, int64_t first_channels);

@@ -28,7 +28,6 @@ static rung_status build(rung_context *ctx, const rung_network_settings *setting
                          const rung_shape *sample, int64_t outputs, rg_blocks *out) {
   rung_network_settings s = *settings;
   RG_TRY(rg_resolve_names(ctx, &s, "relu", "batch"));
-  rg_fill_stages(&s, 3, 32, 2, true);
   RG_TRY(rg_check_stages(ctx, &s, 1));
   RG_TRY(rg_check_image(ctx, &s, sample));
   RG_TRY(rg_add_stem(out, &s, RG_ONE));
@@ -45,5 +44,10 @@ static rung_status build(rung_context *ctx, const rung_network_settings *setting
   return rg_add_head(out, &s, RG_ONE, true, outputs);
 }
 
-const rg_architecture rg_architecture_cnn = {
-    .name = "cnn", .about = "convolutions and pooling", .build = build};
+const rg_architecture rg_architecture_cnn = {.name = "cnn",
+                                             .about = "convolutions and pooling",
+                                             .build = build,
+                                             .stages = 3,
+                                             .width = 32,
+                                             .layers = 2,
+                                             .doubling = true};

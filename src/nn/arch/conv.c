@@ -24,7 +24,6 @@ rung_status rg_build_conv(rung_context *ctx, const rung_network_settings *settin
   rung_network_settings s = *settings;
   rg_states states;
   RG_TRY(rg_resolve_names(ctx, &s, "relu", "batch"));
-  rg_fill_stages(&s, 3, 16, 3, true);
   RG_TRY(rg_check_stages(ctx, &s, 1));
   RG_TRY(rg_check_image(ctx, &s, sample));
   RG_TRY(rg_stage_states(ctx, &s, true, &states));
@@ -42,5 +41,10 @@ rung_status rg_build_conv(rung_context *ctx, const rung_network_settings *settin
   return rg_add_head(out, &s, states, false, outputs);
 }
 
-const rg_architecture rg_architecture_conv = {
-    .name = "conv", .about = "stages of an ODE on images", .build = rg_build_conv};
+const rg_architecture rg_architecture_conv = {.name = "conv",
+                                              .about = "stages of an ODE on images",
+                                              .build = rg_build_conv,
+                                              .stages = 3,
+                                              .width = 16,
+                                              .layers = 3,
+                                              .doubling = true};

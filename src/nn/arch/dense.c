@@ -25,7 +25,6 @@ static rung_status build(rung_context *ctx, const rung_network_settings *setting
   rung_network_settings s = *settings;
   rg_states states;
   RG_TRY(rg_resolve_names(ctx, &s, "tanh", "none"));
-  rg_fill_stages(&s, 1, 64, 8, false);
   RG_TRY(rg_check_stages(ctx, &s, 1));
   RG_TRY(rg_stage_states(ctx, &s, false, &states));
   for (int i = 0; i < s.stages; i++) {
@@ -39,5 +38,9 @@ static rung_status build(rung_context *ctx, const rung_network_settings *setting
   return rg_add_head(out, &s, states, true, outputs);
 }
 
-const rg_architecture rg_architecture_dense = {
-    .name = "dense", .about = "stages of an ODE on features", .build = build};
+const rg_architecture rg_architecture_dense = {.name = "dense",
+                                               .about = "stages of an ODE on features",
+                                               .build = build,
+                                               .stages = 1,
+                                               .width = 64,
+                                               .layers = 8};

@@ -42,13 +42,25 @@ static void mlp_exit(rg_builder *b, const rung_node *in, rung_node *out) {
 static const rg_block_kind conv_kind = {.name = "exit-conv", .forward = conv_exit};
 static const rg_block_kind mlp_kind = {.name = "exit-mlp", .forward = mlp_exit};
 
-static rung_status find_kind(rung_context *ctx, const char *name, const rg_block_kind **out) {
-  *out = &conv_kind;
-  if (!name || !strcmp(name, "conv")) return RUNG_OK;
-  *out = !strcmp(name, "pool") ? &rg_head_kind : !strcmp(name, "mlp") ? &mlp_kind : NULL;
-  if (*out) return RUNG_OK;
-  return rg_fail(ctx, RUNG_E_ARGUMENT,
-                 "exits: exit_head: expected one of conv, pool, mlp; found \"%s\"", name);
+static const struct {
+  const char *name;
+  const rg_block_kind *kind;
+} kinds[] = {{"conv", &conv_kind}, {"pool", &rg_head_kind}, {"mlp", &mlp_kind}};
+#define KINDS (sizeof kinds / sizeof *kinds)
+
+/* The first where no name is given; KINDS, with an error, for a name that is none. */
+static size_t find_kind(rung_context *ctx, const char *name) {
+  size_t at = 0;
+  while (name && at < KINDS && strcmp(kinds[at].name, name) != 0) at++;
+  if (at == KINDS)
+    rg_fail(ctx, RUNG_E_ARGUMENT,
+            "exits: exit_head: expected one of conv, pool, mlp; found \"%.40s\"", name);
+  return at;
+}
+
+const char *rg_exit_head_name(rung_context *ctx, const char *name) {
+  size_t at = find_kind(ctx, name);
+  return at < KINDS ? kinds[at].name : NULL;
 }
 
 /* Which block the cut behind `layers` layers of the chain lies before or in, and the layers of it
@@ -113,11 +125,11 @@ static rung_status add_exit(rung_context *ctx, const rung_network_settings *sett
 
 rung_status rg_add_exits(rung_context *ctx, const rung_network_settings *settings,
                          const rg_blocks *blocks, int64_t outputs, rg_blocks *out) {
-  const rg_block_kind *kind;
   RG_TRY(check_request(ctx, settings));
-  RG_TRY(find_kind(ctx, settings->exit_head, &kind));
   for (int e = 0; e < settings->exits; e++) {
-    RG_TRY(add_exit(ctx, settings, blocks, kind, e, out));
+    size_t at = find_kind(ctx, settings->exit_head[e]);
+    if (at == KINDS) return RUNG_E_ARGUMENT;
+    RG_TRY(add_exit(ctx, settings, blocks, kinds[at].kind, e, out));
     out->list[e].settings.width = outputs;
   }
   return RUNG_OK;

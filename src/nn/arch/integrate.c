@@ -172,7 +172,8 @@ rung_status rg_add_stage(rung_context *ctx, const rung_network_settings *s, int 
     return rg_fail(ctx, RUNG_E_ARGUMENT,
                    "channels: block %s halves them; found %lld, which is odd, in stage %d",
                    s->block, (long long)s->channels[stage], stage + 1);
-  double step = s->step > 0 ? s->step : s->time / (double)s->layers[stage];
+  int64_t added = stage == s->stages - 1 ? s->added : 0;
+  double step = s->step > 0 ? s->step : s->time / (double)(s->layers[stage] - added);
   if (!(step > 0 && step < 1e6) || s->step < 0)
     return rg_fail(ctx, RUNG_E_ARGUMENT, "time, step: expected more than 0; found %g and %g",
                    s->time, s->step);

@@ -16,7 +16,6 @@ static rung_status build(rung_context *ctx, const rung_network_settings *setting
   (void)sample;
   rung_network_settings s = *settings;
   RG_TRY(rg_resolve_names(ctx, &s, "relu", "none"));
-  rg_fill_stages(&s, 2, 64, 1, false);
   RG_TRY(rg_check_stages(ctx, &s, 1));
   for (int i = 0; i < s.stages; i++) {
     rg_block *block = rg_add_block(out, &s, &hidden_kind, "layer", i + 1);
@@ -26,5 +25,9 @@ static rung_status build(rung_context *ctx, const rung_network_settings *setting
   return rg_add_head(out, &s, RG_ONE, true, outputs);
 }
 
-const rg_architecture rg_architecture_mlp = {
-    .name = "mlp", .about = "hidden layers and a linear classifier", .build = build};
+const rg_architecture rg_architecture_mlp = {.name = "mlp",
+                                             .about = "hidden layers and a linear classifier",
+                                             .build = build,
+                                             .stages = 2,
+                                             .width = 64,
+                                             .layers = 1};

@@ -99,7 +99,6 @@ static rung_status build(rung_context *ctx, const rung_network_settings *setting
                    "an ODE: architecture conv",
                    s.block);
   RG_TRY(rg_resolve_names(ctx, &s, "relu", "batch"));
-  rg_fill_stages(&s, 3, 16, 3, true);
   RG_TRY(rg_check_stages(ctx, &s, 1));
   RG_TRY(rg_check_image(ctx, &s, sample));
   RG_TRY(check_channels(ctx, &s));
@@ -109,5 +108,10 @@ static rung_status build(rung_context *ctx, const rung_network_settings *setting
   return rg_add_head(out, &s, RG_ONE, true, outputs);
 }
 
-const rg_architecture rg_architecture_resnet = {
-    .name = "resnet", .about = "residual network for small images", .build = build};
+const rg_architecture rg_architecture_resnet = {.name = "resnet",
+                                                .about = "residual network for small images",
+                                                .build = build,
+                                                .stages = 3,
+                                                .width = 16,
+                                                .layers = 3,
+                                                .doubling = true};

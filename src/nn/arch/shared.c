@@ -170,6 +170,11 @@ rung_status rg_check_stages(rung_context *ctx, const rung_network_settings *s, i
       return rg_fail(ctx, RUNG_E_ARGUMENT, "layers: expected %lld to %lld, found %lld in stage %d",
                      (long long)least, (long long)MOST_LAYERS, (long long)s->layers[i], i + 1);
   }
+  const int64_t last = s->layers[s->stages - 1];
+  if (s->added < 0 || s->added >= last)
+    return rg_fail(ctx, RUNG_E_ARGUMENT,
+                   "added: expected 0 to less than the %lld layers of the last stage; found %lld",
+                   (long long)last, (long long)s->added);
   return RUNG_OK;
 }
 
@@ -182,12 +187,11 @@ rung_status rg_check_image(rung_context *ctx, const rung_network_settings *s,
                  s->architecture, sample->rank, sample->rank == 1 ? "" : "s");
 }
 
-void rg_fill_stages(rung_network_settings *s, int stages, int64_t width, int64_t layers,
-                    bool doubling) {
-  if (s->stages == 0) s->stages = stages;
+void rg_fill_stages(rung_network_settings *s, const rg_architecture *a) {
+  if (s->stages == 0) s->stages = a->stages;
   for (int i = 0; i < s->stages && i < RUNG_MOST_STAGES; i++) {
-    if (s->channels[i] == 0) s->channels[i] = doubling ? width << i : width;
-    if (s->layers[i] == 0) s->layers[i] = layers;
+    if (s->channels[i] == 0) s->channels[i] = a->doubling ? a->width << i : a->width;
+    if (s->layers[i] == 0) s->layers[i] = a->layers;
   }
 }
 
