@@ -4,6 +4,7 @@
 
 #include "commands.h"
 #include "common.h"
+#include "export_train.h"
 
 static const char *const usage[] = {"MODEL --format c|numpy [-o FILE] [OPTIONS]",
                                     "NETWORK --format c|onnx [-o FILE] [OPTIONS]", NULL};
@@ -14,6 +15,8 @@ static const char *const text[] = {
     "model's file or a run's folder.",
     "A network that rung train made is written as such C99, or as an ONNX file. Both take samples "
     "as they are, before normalisation, and give scores.",
+    "With --train the C trains one module of a network on a device without an operating system: in "
+    "one block of memory that its caller gives, whose size the file states.",
     NULL,
 };
 
@@ -23,6 +26,7 @@ static const cli_option options[] = {
     {"derivatives", 0, false, CLI_FLAG, NULL, NULL,
      "also the gradient in the inputs (C, of rung fit)", NULL, NULL},
     {"name", 0, false, CLI_TEXT, "NAME", NULL, "prefix of the functions (C)", "rung_model", NULL},
+    CLI_OPTIONS_EXPORT_TRAIN,
     CLI_OPTION_END,
 };
 
@@ -30,6 +34,8 @@ static const cli_example examples[] = {
     {"rung export points.run --format c --derivatives --name pump -o pump.c",
      "Writes C functions whose names begin with pump, for the values and the gradient."},
     {"rung export digits.run --format onnx -o digits.onnx", "Writes a network for ONNX runtimes."},
+    {"rung export digits.run --train --module 1 --batch 8 --name digits -o digits.c",
+     "Writes C functions that train the network's first module in a given block of memory."},
     {NULL, NULL},
 };
 
@@ -68,12 +74,14 @@ static int write_source(const cli_args *args, rung_context *ctx, const cli_model
   rung_export_options how = rung_export_options_default();
   int code = check_format(model, format);
   if (!code && model->network) code = cli_refuse(args, model, "derivatives");
+  if (!code) code = cli_check_export_train(args, model, format);
   if (code) return code;
   if (cli_given(args, "name")) how.name = cli_value(args, "name");
   how.derivatives = cli_given(args, "derivatives");
-  rung_status status = model->network
-                           ? export_network(model->network, ctx, format, &how, &source, &length)
-                           : export_stages(model->stages, ctx, format, &how, &source, &length);
+  rung_status status =
+      cli_given(args, "train") ? cli_export_train(args, ctx, model->network, &how, &source, &length)
+      : model->network         ? export_network(model->network, ctx, format, &how, &source, &length)
+                               : export_stages(model->stages, ctx, format, &how, &source, &length);
   if (status != RUNG_OK) return cli_failed(ctx);
   code = cli_write(cli_value(args, "output"), source, length);
   rung_free(ctx, source);
