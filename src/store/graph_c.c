@@ -24,6 +24,7 @@ typedef struct place {
   how how;
   int uses;
   rung_node reader, last; /* one node that reads it, and the last that does */
+  rung_node over, end;    /* in whose place it lies, itself or an earlier one; that one's end */
   int64_t offset;         /* STORED: in the workspace, or -1: `name` */
   const char *name;       /* of an argument */
   bool copied;            /* an output that is copied at the end */
@@ -69,10 +70,19 @@ static void count_uses(writer *w, const bool *need) {
   }
 }
 
+/* Kernels' gradients by parts of the batch that are but added: never an array of their own. */
+static bool is_added_parts(const writer *w, rung_node node) {
+  const place *p = &w->at[node];
+  if (!is_op(w, node, "conv2d_weights") || p->uses != 1 || p->name) return false;
+  const rg_node *sum = &w->g->node[p->reader];
+  return is_op(w, p->reader, "sum") && sum->attr.i[0] == 0 && sum->attr.i[1] == 1 &&
+         w->g->node[node].shape.rank == 5 && count_of(w, p->reader) > 1;
+}
+
 static bool is_inlined(const writer *w, rung_node node) {
   const rg_node *n = &w->g->node[node];
   const place *p = &w->at[node];
-  if (n->op == &rg_op_constant) return true;
+  if (n->op == &rg_op_constant || is_added_parts(w, node)) return true;
   if (!n->op->elementwise || p->uses != 1 || p->name) return false;
   return w->g->node[p->reader].op->elementwise && count_of(w, p->reader) == count_of(w, node);
 }
@@ -112,14 +122,45 @@ static void find_last(writer *w) {
   }
 }
 
-/* The lowest place where no array that lives as `node` is computed and read lies. */
+/* An array that is read for the last time by the elementwise `node` (through expressions), element
+ * by element as the node is written; RUNG_NONE where there is none. */
+static rung_node read_out(const writer *w, rung_node node, rung_node reader) {
+  const rg_node *n = &w->g->node[reader];
+  for (int j = 0; j < n->operands; j++) {
+    rung_node root = root_of(w, n->in[j]);
+    const place *p = &w->at[root];
+    if (count_of(w, root) != count_of(w, node)) continue;
+    if (p->how == STORED && !p->name && p->last == node) return root;
+    if (p->how != INLINE) continue;
+    root = read_out(w, node, root);
+    if (root != RUNG_NONE) return root;
+  }
+  return RUNG_NONE;
+}
+
+/* Lets elementwise nodes lie where what they read out lay: `over` is the first of such a row, whose
+ * `end` becomes that of the last. */
+static void join_places(writer *w) {
+  for (rung_node i = 0; i < w->g->size; i++) {
+    place *p = &w->at[i];
+    p->over = i;
+    p->end = p->last;
+    if (p->how != STORED || p->name || !w->g->node[i].op->elementwise) continue;
+    rung_node from = read_out(w, i, i);
+    if (from == RUNG_NONE) continue;
+    p->over = w->at[from].over;
+    w->at[p->over].end = p->last;
+  }
+}
+
+/* The lowest place where no array lies that has one and lives as `node` does. */
 static int64_t free_place(const writer *w, rung_node node) {
   int64_t offset = 0, count = count_of(w, node);
   for (bool moved = true; moved;) {
     moved = false;
-    for (rung_node i = 0; i < node; i++) {
+    for (rung_node i = 0; i < w->g->size; i++) {
       const place *p = &w->at[i];
-      if (p->how != STORED || p->name || p->last < node) continue;
+      if (p->offset < 0 || p->end < node || w->at[node].end < i) continue;
       int64_t end = p->offset + count_of(w, i);
       if (offset >= end || offset + count <= p->offset) continue;
       offset = end;
@@ -129,14 +170,25 @@ static int64_t free_place(const writer *w, rung_node node) {
   return offset;
 }
 
-static void give_places(writer *w) {
+/* The largest array that has no place yet. */
+static rung_node largest_left(const writer *w) {
+  rung_node most = RUNG_NONE;
   for (rung_node i = 0; i < w->g->size; i++) {
-    place *p = &w->at[i];
-    if (p->how != STORED || p->name) continue;
-    p->offset = free_place(w, i);
-    int64_t end = p->offset + count_of(w, i);
+    const place *p = &w->at[i];
+    if (p->how != STORED || p->name || p->over != i || p->offset >= 0) continue;
+    if (most == RUNG_NONE || count_of(w, i) > count_of(w, most)) most = i;
+  }
+  return most;
+}
+
+static void give_places(writer *w) {
+  join_places(w);
+  for (rung_node i; (i = largest_left(w)) != RUNG_NONE;) {
+    int64_t offset = free_place(w, i), end = offset + count_of(w, i);
+    w->at[i].offset = offset;
     if (end > w->needs->work) w->needs->work = end;
   }
+  for (rung_node i = 0; i < w->g->size; i++) w->at[i].offset = w->at[w->at[i].over].offset;
 }
 
 /* ---- expressions ---- */
@@ -445,15 +497,16 @@ static void put_conv(writer *w, rung_node node, bool turned) {
   put_arrays(w, node, 2, (rung_node[]){n->in[0], weights});
 }
 
-/* With samples in front (5 axes) or without. */
-static void put_conv_weights(writer *w, rung_node node) {
+/* With samples in front (5 axes) or without; to `out`, the node itself or their sum. */
+static void put_conv_weights(writer *w, rung_node node, rung_node out) {
   const rg_node *n = &w->g->node[node];
   int first = n->shape.rank - 4;
   need(w, RG_C_CONV_WEIGHTS);
-  rg_text_printf(w->code, "  rg_conv2d_weights(%lld, ", (long long)(first ? n->shape.dim[0] : 1));
+  rg_text_printf(w->code, "  rg_conv2d_weights(%lld, %d, ",
+                 (long long)(first ? n->shape.dim[0] : 1), out != node);
   put_conv_sizes(w, w->g->node[n->in[0]].shape.dim + first, w->g->node[n->in[1]].shape.dim + first,
                  n->shape.dim + first, n->attr.i);
-  put_arrays(w, node, 2, n->in);
+  put_arrays(w, out, 2, n->in);
 }
 
 static void put_conv_turn(writer *w, rung_node node) {
@@ -544,7 +597,7 @@ static bool has_function(const writer *w, rung_node node) {
 static rung_status check_operands(const writer *w, rung_node node) {
   const rg_node *n = &w->g->node[node];
   for (int j = 0; j < n->operands && !n->op->elementwise; j++)
-    if (w->at[root_of(w, n->in[j])].how == INLINE)
+    if (w->at[root_of(w, n->in[j])].how == INLINE && !is_added_parts(w, n->in[j]))
       return rg_fail(w->ctx, RUNG_E_UNSUPPORTED, "export to C: the op %s of a constant",
                      n->op->name);
   if (n->op->elementwise && !has_function(w, node))
@@ -583,7 +636,7 @@ static rung_status put_node(writer *w, rung_node node) {
   else if (is_op(w, node, "max_pool2d_adjoint"))
     put_pool(w, node, RG_C_MAX_POOL_ADJOINT, true, 2);
   else if (is_op(w, node, "conv2d_weights"))
-    put_conv_weights(w, node);
+    put_conv_weights(w, node, node);
   else if (is_op(w, node, "conv2d_turn") && n->shape.rank == 4)
     put_conv_turn(w, node);
   else if (is_op(w, node, "moments_of_chunks"))
@@ -594,6 +647,8 @@ static rung_status put_node(writer *w, rung_node node) {
     put_cross_entropy(w, node, RG_C_CROSS_ENTROPY);
   else if (is_op(w, node, "cross_entropy_slope"))
     put_cross_entropy(w, node, RG_C_CROSS_ENTROPY_SLOPE);
+  else if (is_op(w, node, "sum") && is_added_parts(w, n->in[0]))
+    put_conv_weights(w, n->in[0], node);
   else if (is_op(w, node, "sum"))
     put_reduce(w, node, RG_C_REDUCE_SUM);
   else if (is_op(w, node, "reduce_max"))

@@ -16,6 +16,7 @@ static rung_status check(const rg_device *d) {
     return rg_fail(d->ctx, RUNG_E_ARGUMENT,
                    "export to C: batch: expected 1 to %d samples, found %lld", 1 << 20,
                    (long long)t->batch);
+  RG_TRY(rg_descent_check(d->ctx, t));
   if (t->modulewise && !(t->tau >= 0))
     return rg_fail(d->ctx, RUNG_E_UNSUPPORTED,
                    "export to C: tau: expected a number, 0 for no penalty; it cannot be set from a "
@@ -27,16 +28,17 @@ static rung_status check(const rg_device *d) {
   return RUNG_OK;
 }
 
-/* A stage's weights that are linear in time, and states in fixed point, are not written. */
+/* What blocks may have that is not written. */
 static rung_status check_part(const rg_device *d) {
   const rung_network *n = d->part;
   for (int i = 0; i < n->blocks.count; i++) {
-    if (rg_state_fixed(n, i))
-      return rg_fail(d->ctx, RUNG_E_UNSUPPORTED,
-                     "export to C: training with states in fixed point");
-    if (n->blocks.list[i].nodes)
-      return rg_fail(d->ctx, RUNG_E_UNSUPPORTED,
-                     "export to C: training of weights that are linear in time");
+    const char *what = rg_state_fixed(n, i)      ? "states in fixed point"
+                       : n->blocks.list[i].nodes ? "weights that are linear in time"
+                       : n->of_block[i].random   ? "dropout"
+                                                 : NULL;
+    if (what)
+      return rg_fail(d->ctx, RUNG_E_UNSUPPORTED, "export to C: training with %s (block %s)", what,
+                     n->blocks.list[i].name);
   }
   return RUNG_OK;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "fail_alloc.h"
 #include "nn/module.h"
 #include "nn/network.h"
 #include "rung/train.h"
@@ -286,7 +287,7 @@ static void perceptrons_by_every_optimiser(void **state) {
   for (int i = 0; i < 4; i++) {
     rung_network_settings s = rung_network_settings_default();
     s.architecture = "mlp", s.stages = 2, s.channels[0] = 7, s.channels[1] = 5;
-    s.norm = i % 2 ? "batch" : "none";
+    s.norm = (const char *[]){"none", "batch", "layer", "batch"}[i];
     rung_training t = training_by(optimisers[i]);
     t.smoothing = i > 1 ? 0.125 : 0;
     check(*state, &s, &features, i == 2 ? RUNG_F64 : RUNG_F32, 1, &t);
@@ -319,6 +320,7 @@ static void modules_of_networks_for_images(void **state) {
     if (blocks[i]) s.block = blocks[i];
     s.channels[0] = 4, s.channels[1] = 8, s.layers[0] = 2, s.layers[1] = 2;
     s.exits = 1, s.exit_at[0] = 2;
+    if (i == 2) s.norm = "instance";
     rung_training t = training_by("momentum");
     t.tau = i % 2 ? 0 : 1;
     check(*state, &s, i % 2 ? &image : &odd, RUNG_F32, i < 2 ? 2 : 1, &t);
@@ -336,12 +338,76 @@ static void losses_of_numbers(void **state) {
   check(*state, &s, &features, RUNG_DD, 1, &t);
 }
 
+/* ---- what is refused ---- */
+
+static rung_network *small_network(rung_context *ctx, double dropout) {
+  rung_network_settings s = rung_network_settings_default();
+  rung_network *n;
+  s.architecture = "mlp", s.stages = 1, s.channels[0] = 4, s.dropout = dropout;
+  assert_ok(ctx, rung_network_create(ctx, &s, &features, CLASSES, RUNG_F32, 5, &n));
+  return n;
+}
+
+static void what_cannot_be_trained_there_is_said(void **state) {
+  rung_context *ctx = *state;
+  rung_network *n = small_network(ctx, 0), *random = small_network(ctx, 0.5);
+  rung_export_options o = {.name = "net"};
+  rung_training t = training_by("momentum"), other = t;
+  char *out;
+  size_t length;
+#define REFUSED(network, training, module, status, text)                                           \
+  assert_error(ctx,                                                                                \
+               rung_network_export_training(network, ctx, &o, training, module, &out, &length),    \
+               status, text)
+  REFUSED(n, &t, 2, RUNG_E_ARGUMENT, "expected 1 to 1, found 2");
+  REFUSED(n, &t, 0, RUNG_E_ARGUMENT, "expected 1 to 1, found 0");
+  REFUSED(random, &t, 1, RUNG_E_UNSUPPORTED, "dropout");
+  other.optimiser = "lbfgs";
+  REFUSED(n, &other, 1, RUNG_E_ARGUMENT, "found \"lbfgs\"");
+  other = t, other.batch = 0;
+  REFUSED(n, &other, 1, RUNG_E_ARGUMENT, "batch");
+  other = t, other.momentum = 1;
+  REFUSED(n, &other, 1, RUNG_E_ARGUMENT, "momentum");
+  other = t, other.clip = 1;
+  REFUSED(n, &other, 1, RUNG_E_UNSUPPORTED, "clips no gradients");
+  other = t, other.modulewise = 1, other.tau = RUNG_TAU_AUTO;
+  REFUSED(n, &other, 1, RUNG_E_UNSUPPORTED, "tau");
+  o.name = "int";
+  REFUSED(n, &t, 1, RUNG_E_ARGUMENT, "identifier");
+#undef REFUSED
+  rung_network_destroy(n);
+  rung_network_destroy(random);
+}
+
+static rung_status export_one(rung_context *ctx, void *arg) {
+  (void)arg;
+  rung_network_settings s = rung_network_settings_default();
+  rung_network *n;
+  rung_training t = training_by("adamw");
+  char *out;
+  size_t length;
+  s.architecture = "dense", s.block = "hamiltonian", s.stages = 1, s.channels[0] = 4;
+  s.layers[0] = 3, s.exits = 1, s.exit_at[0] = 2;
+  RG_TRY(rung_network_create(ctx, &s, &features, CLASSES, RUNG_F32, 5, &n));
+  rung_status status = rung_network_export_training(n, ctx, NULL, &t, 2, &out, &length);
+  if (status == RUNG_OK) rung_free(ctx, out);
+  rung_network_destroy(n);
+  return status;
+}
+
+static void short_memory_is_an_error(void **state) {
+  (void)state;
+  fail_each_allocation(export_one, NULL, (fail_options){.most = 300});
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(perceptrons_by_every_optimiser),
       TEST(losses_of_numbers),
       TEST(modules_of_integrators),
       TEST(modules_of_networks_for_images),
+      TEST(what_cannot_be_trained_there_is_said),
+      TEST(short_memory_is_an_error),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
