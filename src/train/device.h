@@ -61,7 +61,7 @@ typedef struct rg_device {
   rg_device_array *array;
   int arrays, capacity;
   int single[2][RG_MOST_STATES], entry, single_work; /* one sample on its way */
-  int loss_value, loss_work, update_work;
+  int target, loss_value, loss_work, update_work;    /* target: numbers, normalised */
   int64_t state; /* numbers that are kept, in front; the arrays lie behind */
   int64_t total; /* numbers of the block */
 } rg_device;

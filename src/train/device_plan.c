@@ -271,8 +271,12 @@ static rung_status add_single(rg_device *d) {
 static rung_status add_arrays(rg_device *d) {
   for (int l = 0; l <= d->layers; l++) RG_TRY(add_states(d, l));
   for (int l = 0; l < d->layers; l++) RG_TRY(add_layer(d, l));
-  RG_TRY(add_array(d, 1, time_of_loss(d), time_of_loss(d), &d->loss_value));
-  RG_TRY(add_array(d, d->loss.work, time_of_loss(d), time_of_loss(d), &d->loss_work));
+  int64_t targets =
+      d->training->loss == RUNG_CROSS_ENTROPY ? 0 : d->training->batch * d->part->outputs;
+  int now = time_of_loss(d);
+  RG_TRY(add_array(d, targets, now, now, &d->target));
+  RG_TRY(add_array(d, 1, now, now, &d->loss_value));
+  RG_TRY(add_array(d, d->loss.work, now, now, &d->loss_work));
   RG_TRY(add_array(d, d->update.work, 0, time_back(d, 0), &d->update_work));
   return add_single(d);
 }

@@ -122,7 +122,12 @@ static void put_predict(rg_device *d) {
     from = to;
     to = from == d->single[0] ? d->single[1] : d->single[0];
   }
-  rg_text_printf(t, "  for (i = 0; i < $O; i++) y[i] = b[%lld + i];\n}\n", place_of(d, from[0]));
+  rg_text_printf(t, "  for (i = 0; i < $O; i++) y[i] = b[%lld + i];\n", place_of(d, from[0]));
+  if (d->training->loss != RUNG_CROSS_ENTROPY)
+    rg_text_add(t,
+                "  for (i = 0; i < $O; i++)\n"
+                "    y[i] = rg_add_$S(rg_mul_$S(y[i], rg_target_scale[i]), rg_target_mean[i]);\n");
+  rg_text_add(t, "}\n");
   rg_text_printf(t,
                  "\nint %s_largest(const $T *y) {\n  int i, best = 0;\n"
                  "  for (i = 1; i < $O; i++)\n"
@@ -260,15 +265,28 @@ static void put_scalars(rg_device *d) {
   rg_text_add(t, "  }\n}\n");
 }
 
+/* Numbers to be met are normalised first; classes are taken as they are. */
 static void put_loss(rg_device *d) {
   const rg_device_layer *last = &d->layer[d->layers];
-  rg_text_printf(code(d),
-                 "  rg_loss(b + %lld, target, b + %lld, b + %lld, b + %lld);\n"
+  bool classes = d->training->loss == RUNG_CROSS_ENTROPY;
+  rg_text *t = code(d);
+  if (!classes)
+    rg_text_printf(t,
+                   "  for (i = 0; i < $N_BATCH * $O; i++)\n"
+                   "    b[%lld + i] = rg_div_$S(rg_sub_$S(target[i], rg_target_mean[i %% $O]),\n"
+                   "        rg_target_scale[i %% $O]);\n",
+                   place_of(d, d->target));
+  rg_text_printf(t, "  rg_loss(b + %lld, ", place_of(d, last->state[0]));
+  if (classes)
+    rg_text_add(t, "target, ");
+  else
+    rg_text_printf(t, "b + %lld, ", place_of(d, d->target));
+  rg_text_printf(t,
+                 "b + %lld, b + %lld, b + %lld);\n"
                  "  *loss = b[%lld];\n"
                  "  if (rg_to_double_$S(*loss) - rg_to_double_$S(*loss) != 0.0) return 2;\n",
-                 place_of(d, last->state[0]), place_of(d, d->loss_value),
-                 place_of(d, last->cotangent[0]), place_of(d, d->loss_work),
-                 place_of(d, d->loss_value));
+                 place_of(d, d->loss_value), place_of(d, last->cotangent[0]),
+                 place_of(d, d->loss_work), place_of(d, d->loss_value));
 }
 
 static void put_check_labels(rg_device *d) {
@@ -358,19 +376,23 @@ static void put_state(rg_device *d) {
 
 /* ---- numbers ---- */
 
-static rung_status put_normalisation(rg_device *d) {
-  const rung_network *n = d->whole;
-  size_t size = rung_dtype_size(n->dtype), count = (size_t)n->normalised;
-  char *number = rg_alloc(d->ctx, 2 * count, size);
+static rung_status put_scale(rg_device *d, const char *name, const double *value, int64_t count) {
+  rung_dtype dtype = d->whole->dtype;
+  void *number = rg_alloc(d->ctx, (size_t)count, rung_dtype_size(dtype));
   if (!number) return RUNG_E_MEMORY;
-  for (int64_t i = 0; i < n->normalised; i++) {
-    rg_store(n->dtype, number, i, (rung_dd){n->mean[i], 0});
-    rg_store(n->dtype, number + count * size, i, (rung_dd){n->scale[i], 0});
-  }
-  rg_c_file_numbers(&d->file, "mean", number, n->normalised);
-  rg_c_file_numbers(&d->file, "scale", number + count * size, n->normalised);
+  for (int64_t i = 0; i < count; i++) rg_store(dtype, number, i, (rung_dd){value[i], 0});
+  rg_c_file_numbers(&d->file, name, number, count);
   rg_free(d->ctx, number);
   return RUNG_OK;
+}
+
+static rung_status put_normalisation(rg_device *d) {
+  const rung_network *n = d->whole;
+  RG_TRY(put_scale(d, "mean", n->mean, n->normalised));
+  RG_TRY(put_scale(d, "scale", n->scale, n->normalised));
+  if (d->training->loss == RUNG_CROSS_ENTROPY) return RUNG_OK;
+  RG_TRY(put_scale(d, "target_mean", n->target_mean, n->outputs));
+  return put_scale(d, "target_scale", n->target_scale, n->outputs);
 }
 
 static rung_status put_frozen(rg_device *d) {
@@ -390,11 +412,7 @@ static rung_status put_numbers(rg_device *d) {
   rg_c_file_numbers(&d->file, "theta", n->theta, n->parameters);
   if (n->statistics) rg_c_file_numbers(&d->file, "running", n->running, n->statistics);
   if (n->transport == RG_TRANSPORT_NONE) return RUNG_OK;
-  rung_dd weight = {0};
-  char number[sizeof weight];
-  rg_store(n->dtype, number, 0, (rung_dd){1 / (2 * d->training->tau), 0});
-  rg_c_file_numbers(&d->file, "penalty", number, 1);
-  return RUNG_OK;
+  return put_scale(d, "penalty", (double[]){1 / (2 * d->training->tau)}, 1);
 }
 
 /* ---- the file ---- */
@@ -413,12 +431,12 @@ static void put_head(rg_device *d) {
       " *     loss becomes that before the step. Returns 0; or, the state being as it was, 1 "
       "where\n"
       " *     a target is no class and 2 where the loss is not finite\n"
-      " *   predict: the scores y of one sample; largest: the index of the largest\n"
+      " *   predict: the scores (or numbers) y of one sample; largest: the index of the largest\n"
       " *   seal: to be called before the state is copied away; intact: 1 where the block begins\n"
       " *     with a state of this program as it was sealed",
       name, d->module, d->whole->exits.count + 1, d->whole->settings.architecture,
       rung_dtype_name(d->part->dtype), d->descent->name, (wide)d->training->batch, rung_version(),
-      d->training->loss == RUNG_CROSS_ENTROPY ? "classes, from 0" : "numbers, normalised");
+      d->training->loss == RUNG_CROSS_ENTROPY ? "classes, from 0" : "numbers");
   rg_text_printf(&d->file.prototypes,
                  "#define $N_BATCH %lld\n"
                  "#define $N_STATE_BYTES %lld\n"

@@ -7,11 +7,14 @@
 #include "fail_alloc.h"
 #include "nn/module.h"
 #include "nn/network.h"
+#include "num/dd.h"
 #include "rung/train.h"
 #include "test.h"
 
 enum { BATCH = 6, STEPS = 5, CLASSES = 3 };
 #define RATE 0.03125
+#define MEAN 12.5 /* of numbers to be met */
+#define SCALE 16.0
 
 typedef struct example {
   rung_network *whole, *part, *before; /* the module; NULL, or what is frozen in front of it */
@@ -20,7 +23,7 @@ typedef struct example {
   rung_training training;
   int64_t inputs, features; /* of a sample; of what the module is given */
   size_t size;
-  char *x, *normal, *given, *target; /* [STEPS][BATCH][..] */
+  char *x, *normal, *given, *target, *aim; /* [STEPS][BATCH][..]; normal, aim: normalised */
   char folder[24];
 } example;
 
@@ -102,11 +105,13 @@ static void fill_samples(example *e) {
     rg_store(e->dtype, e->normal, i, (rung_dd){(x - mean[k]) * scale[k], 0});
   }
   bool classes = e->training.loss == RUNG_CROSS_ENTROPY;
-  for (int64_t i = 0; i < STEPS * BATCH * (classes ? 1 : CLASSES); i++)
-    rg_store(e->dtype, e->target, i,
-             (rung_dd){classes ? (double)(rg_bits(5, 0, (uint64_t)i) % CLASSES)
-                               : rg_normal(5, 1, (uint64_t)i),
-                       0});
+  rung_network_target_normalisation(e->whole, &mean, &scale);
+  for (int64_t i = 0; !classes && i < CLASSES; i++) mean[i] = MEAN, scale[i] = SCALE;
+  for (int64_t i = 0; i < STEPS * BATCH * (classes ? 1 : CLASSES); i++) {
+    double y = (double)(rg_bits(5, 0, (uint64_t)i) % (classes ? CLASSES : 64));
+    rg_store(e->dtype, e->target, i, (rung_dd){y, 0});
+    rg_store(e->dtype, e->aim, i, (rung_dd){classes ? y : (y - MEAN) / SCALE, 0});
+  }
 }
 
 /* What the module is given: the samples, through the modules in front of it. */
@@ -158,6 +163,7 @@ static example open_example(rung_context *ctx, const rung_network_settings *sett
   e.x = rg_alloc(ctx, count, e.size);
   e.normal = rg_alloc(ctx, count, e.size);
   e.target = rg_alloc(ctx, STEPS * BATCH * CLASSES, e.size);
+  e.aim = rg_alloc(ctx, STEPS * BATCH * CLASSES, e.size);
   fill_samples(&e);
   fill_given(ctx, &e);
   assert_ok(ctx, rg_network_module(e.whole, ctx, module, &e.part));
@@ -174,10 +180,22 @@ static void close_example(rung_context *ctx, example *e) {
   rg_free(ctx, e->normal);
   rg_free(ctx, e->given);
   rg_free(ctx, e->target);
+  rg_free(ctx, e->aim);
 }
 
 static size_t targets_of(const example *e) {
   return e->training.loss == RUNG_CROSS_ENTROPY ? 1 : CLASSES;
+}
+
+/* Numbers as they were before they were normalised, rounded as the file does. */
+static void give_units(const example *e, void *y) {
+  for (int64_t i = 0; i < BATCH * CLASSES; i++) {
+    rung_dd scaled = rg_fetch(e->dtype, y, i);
+    scaled = (rung_dd){scaled.hi * SCALE, scaled.lo * SCALE};
+    rung_dd sum = rg_add_dd(scaled, (rung_dd){MEAN, 0});
+    if (e->dtype != RUNG_DD) sum = (rung_dd){(double)((float)scaled.hi + (float)MEAN), 0};
+    rg_store(e->dtype, y, i, sum);
+  }
 }
 
 /* The steps by the library: losses, parameters, the optimiser's state unseen, statistics and scores
@@ -197,7 +215,7 @@ static char *expected(rung_context *ctx, example *e, size_t *bytes, size_t hole[
     double loss;
     assert_ok(ctx,
               rung_trainer_step(trainer, e->given + (size_t)(s * BATCH * e->features) * size,
-                                e->target + (size_t)s * BATCH * targets_of(e) * size, NULL, &loss));
+                                e->aim + (size_t)s * BATCH * targets_of(e) * size, NULL, &loss));
     memcpy(at, &loss, sizeof loss);
   }
   rung_trainer_destroy(trainer);
@@ -208,6 +226,7 @@ static char *expected(rung_context *ctx, example *e, size_t *bytes, size_t hole[
   assert_ok(ctx, rung_network_apply(n, ctx, BATCH,
                                     e->given + (size_t)((STEPS - 1) * BATCH * e->features) * size,
                                     out + hole[1] + running));
+  if (e->training.loss != RUNG_CROSS_ENTROPY) give_units(e, out + hole[1] + running);
   return out;
 }
 
