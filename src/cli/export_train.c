@@ -22,8 +22,9 @@ static double number_of(const cli_args *args, const char *name, double fallback)
   return value ? strtod(value, NULL) : fallback;
 }
 
-static rung_loss loss_of(const char *name) {
-  if (!name || strcmp(name, "cross-entropy") == 0) return RUNG_CROSS_ENTROPY;
+static rung_loss loss_of(const char *name, const rung_network *network) {
+  if (!name) return rung_network_classes(network) ? RUNG_CROSS_ENTROPY : RUNG_SQUARED;
+  if (strcmp(name, "cross-entropy") == 0) return RUNG_CROSS_ENTROPY;
   return strcmp(name, "squared") == 0 ? RUNG_SQUARED : RUNG_HUBER;
 }
 
@@ -34,7 +35,7 @@ rung_status cli_export_train(const cli_args *args, rung_context *ctx, const rung
   t.momentum = number_of(args, "momentum", t.momentum);
   t.weight_decay = number_of(args, "weight-decay", 0);
   t.batch = (int64_t)number_of(args, "batch", 8);
-  t.loss = loss_of(cli_value(args, "loss"));
+  t.loss = loss_of(cli_value(args, "loss"), network);
   t.smoothing = number_of(args, "smoothing", 0);
   t.modulewise = 1;
   t.tau = number_of(args, "tau", 0);

@@ -228,10 +228,6 @@ static bool uses_scalar(const rg_device *d, int scalar) {
   return false;
 }
 
-static void put_number(rg_text *t, double value) {
-  rg_text_hex(t, value, "");
-}
-
 /* Sets what changes from step to step, as the library's optimisers do. */
 static void put_scalars(rg_device *d) {
   const rung_training *s = d->training;
@@ -249,13 +245,13 @@ static void put_scalars(rg_device *d) {
                  "    scalar[i][%d] = rg_from_double_$S(rate);\n"
                  "    scalar[i][%d] = rg_from_double_$S(i ? 0.0 : rate * ",
                  RG_DESCENT_SCALARS, RG_DESCENT_RATE, RG_DESCENT_DECAY);
-  put_number(t, s->weight_decay);
+  rg_text_hex(t, s->weight_decay, "");
   rg_text_printf(t, ");\n    scalar[i][%d] = rg_from_double_$S(1.0);\n", RG_DESCENT_SCALE);
   for (int i = 0; i < 2; i++) {
     rg_text_printf(t, "    scalar[i][%d] = rg_from_double_$S(", RG_DESCENT_FIRST + i);
     if (uses_scalar(d, RG_DESCENT_FIRST + i)) {
       rg_text_add(t, "1.0 - rg_whole_power(");
-      put_number(t, decay[i]);
+      rg_text_hex(t, decay[i], "");
       rg_text_add(t, ", step)");
     } else {
       rg_text_add(t, "0.0");
