@@ -60,6 +60,7 @@ static const char main_text[] =
     "  return 1;\n}\n"
     "int main(int argc, char **argv) {\n"
     "  static TYPE x[NET_BATCH * NET_INPUTS], target[NET_BATCH * TARGETS], y[NET_OUTPUTS], loss;\n"
+    "  static unsigned char kept[NET_STATE_BYTES];\n"
     "  double told;\n"
     "  int s, i, with = argc > 1 ? atoi(argv[1]) : 0;\n"
     "  unsigned char *block = memory[0].byte + WALL;\n"
@@ -89,6 +90,13 @@ static const char main_text[] =
     "    if (net_largest(y) >= NET_OUTPUTS) return 10;\n"
     "    if (fwrite(y, sizeof y, 1, stdout) != 1) return 11;\n"
     "  }\n"
+    /* Bad targets and bad samples (bytes of NaN) leave the state alone. */
+    "  memcpy(kept, block, NET_STATE_BYTES);\n"
+    "  memset(x, 0xff, sizeof x);\n"
+    "  if (net_step(block, x, target, RATE, &loss) != 2) return 13;\n"
+    "  memset(target, 0xff, sizeof target);\n"
+    "  if (net_step(block, x, target, RATE, &loss) != (TARGETS == 1 ? 1 : 2)) return 14;\n"
+    "  if (memcmp(kept, block, NET_STATE_BYTES) != 0) return 15;\n"
     "  return standing(memory[0].byte) && standing(memory[1].byte) ? 0 : 12;\n}\n";
 
 /* ---- the library's training ---- */
