@@ -134,6 +134,24 @@ RUNG_API const char *rung_trainer_plan(const rung_trainer *trainer);
 /** Bytes that the trainer holds. */
 RUNG_API size_t rung_trainer_bytes(const rung_trainer *trainer);
 
+/** Training of one module of a network as one C99 file for devices without an operating system: it
+ * needs libm only, allocates nothing, and has all its memory in one block that its caller gives,
+ * whose bytes the file states; docs/modulewise.md tells what it offers. The modules before are
+ * frozen. Steps have the bits of rung_trainer_step() of that module.
+ * @param options the name; derivatives are not offered. NULL for the defaults
+ * @param training counted are optimiser (one of batches) with its numbers, batch, loss, smoothing,
+ * delta and, where `modulewise` is set, tau (a number) and transport_sum. The rate is an argument
+ * of each step, so that the schedule is the caller's.
+ * @param module from 1; of a network without exits 1 is the whole
+ * @param out the text, with a 0 character behind its end; release it with rung_free()
+ * @param length its length
+ * @return RUNG_E_ARGUMENT; RUNG_E_UNSUPPORTED for clipping, averaging, smoothness, states in fixed
+ * point, weights linear in time, dropout and ops that have no form in C */
+RUNG_API rung_status rung_network_export_training(const rung_network *network, rung_context *ctx,
+                                                  const rung_export_options *options,
+                                                  const rung_training *training, int module,
+                                                  char **out, size_t *length);
+
 /** What an epoch came to. */
 typedef struct rung_epoch {
   int64_t epoch;              /**< From 1. */

@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "commands.h"
+#include "common.h"
 #include "data.h"
+#include "export_train.h"
 
 static const char *const usage[] = {"MODEL --format c|numpy [-o FILE] [OPTIONS]",
                                     "NETWORK --format c|onnx [-o FILE] [OPTIONS]", NULL};
@@ -14,6 +16,8 @@ static const char *const text[] = {
     "model's file or a run's folder.",
     "A network that rung train made is written as such C99, or as an ONNX file. Both take samples "
     "as they are, before normalisation, and give scores.",
+    "With --train the C trains one module of a network on a device without an operating system: in "
+    "one block of memory that its caller gives, whose size the file states.",
     NULL,
 };
 
@@ -25,6 +29,22 @@ static const cli_option options[] = {
     {"exit", 0, false, CLI_WHOLE, "K", NULL,
      "network that was trained module-wise: only what module K needs to answer", "the last", NULL},
     {"name", 0, false, CLI_TEXT, "NAME", NULL, "prefix of the functions (C)", "rung_model", NULL},
+    {"train", 0, false, CLI_FLAG, NULL, NULL,
+     "network: functions that train it in one given block of memory (C)", NULL, NULL},
+    {"module", 0, false, CLI_WHOLE, "K", NULL, "with --train: train module K, those before frozen",
+     "the last", NULL},
+    {"batch", 0, false, CLI_WHOLE, "N", NULL, "with --train: samples of a step", "8", NULL},
+    {"optimiser", 0, false, CLI_CHOICE, "O", "sgd momentum nesterov adamw",
+     "with --train: how steps are taken", "momentum", NULL},
+    {"momentum", 0, false, CLI_NUMBER, "MU", NULL,
+     "with --train: of optimisers momentum and nesterov", "0.9", NULL},
+    {"weight-decay", 0, false, CLI_NUMBER, "W", NULL, "with --train: decoupled, times the rate",
+     "0", NULL},
+    {"loss", 0, false, CLI_CHOICE, "L", "cross-entropy squared huber",
+     "with --train: what is minimised", "cross-entropy; squared where there are no classes", NULL},
+    {"smoothing", 0, false, CLI_NUMBER, "S", NULL, "with --train: of labels", "0", NULL},
+    {"tau", 0, false, CLI_NUMBER, "TAU", NULL,
+     "with --train: the transport cost counts 1 / (2 TAU); 0: not at all", "0", NULL},
     CLI_OPTION_END,
 };
 
@@ -33,6 +53,8 @@ static const cli_example examples[] = {
      "Writes C functions whose names begin with pump, for the values and the gradient."},
     {"rung export digits.run --format onnx -o digits.onnx", "Writes a network for ONNX runtimes."},
     {"rung export modules.run --exit 1 -o first.c", "Writes the first module and its classifier."},
+    {"rung export digits.run --train --module 1 --batch 8 --name digits -o digits.c",
+     "Writes C functions that train the network's first module in a given block of memory."},
     {NULL, NULL},
 };
 
@@ -71,13 +93,16 @@ static int write_source(const cli_args *args, rung_context *ctx, const cli_model
   rung_export_options how = rung_export_options_default();
   int code = check_format(model, format);
   if (!code) code = cli_refuse(args, model, model->network ? "derivatives" : "exit");
-  if (!code && model->network) code = cli_exit_of(args, model->network, &how.exit);
+  if (!code && model->network && !cli_given(args, "train"))
+    code = cli_exit_of(args, model->network, &how.exit);
+  if (!code) code = cli_check_export_train(args, model, format);
   if (code) return code;
   if (cli_given(args, "name")) how.name = cli_value(args, "name");
   how.derivatives = cli_given(args, "derivatives");
-  rung_status status = model->network
-                           ? export_network(model->network, ctx, format, &how, &source, &length)
-                           : export_stages(model->stages, ctx, format, &how, &source, &length);
+  rung_status status =
+      cli_given(args, "train") ? cli_export_train(args, ctx, model->network, &how, &source, &length)
+      : model->network         ? export_network(model->network, ctx, format, &how, &source, &length)
+                               : export_stages(model->stages, ctx, format, &how, &source, &length);
   if (status != RUNG_OK) return cli_failed(ctx);
   code = cli_write(cli_value(args, "output"), source, length);
   rung_free(ctx, source);

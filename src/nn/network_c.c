@@ -6,6 +6,7 @@
 #include "nn/module.h"
 #include "nn/network.h"
 #include "nn/part.h"
+#include "nn/weights_c.h"
 #include "store/c_file.h"
 #include "store/export.h"
 #include "store/graph_c.h"
@@ -53,37 +54,6 @@ static rung_status list_arguments(exporter *e, arguments *a, const rg_part *part
   return RUNG_OK;
 }
 
-/* ---- weights ---- */
-
-/* "static const $T rg_NAME[] = ..." of what every layer of a block uses, one after the other: of
- * weights that are linear in time, the values at the layers. */
-static rung_status put_weights(exporter *e, int block, char letter, int index) {
-  const rung_network *n = e->network;
-  const rg_block_variables *of = &n->of_block[block];
-  bool parameter = letter == 'w';
-  const rg_variable *v =
-      parameter ? &n->parameter[of->parameter[index]] : &n->statistic[of->statistic[index]];
-  int64_t layers = n->blocks.list[block].layers;
-  size_t bytes = (size_t)v->count * rung_dtype_size(n->dtype);
-  char name[32];
-  snprintf(name, sizeof name, "%c%d_%d", letter, block, index);
-  char *all = rg_alloc(e->ctx, (size_t)layers, bytes);
-  char *mixed = rg_alloc(e->ctx, rg_mixed_bytes(n), 1);
-  const void *into[MOST_ARGUMENTS];
-  for (int64_t j = 0; all && mixed && j < layers; j++) {
-    if (parameter)
-      rg_layer_parameters(n, block, j, n->theta, mixed, into);
-    else
-      rg_layer_statistics(n, block, j, n->running, into);
-    memcpy(all + (size_t)j * bytes, into[index], bytes);
-  }
-  if (all && mixed) rg_c_file_numbers(&e->file, name, all, layers * v->count);
-  bool done = all && mixed;
-  rg_free(e->ctx, all);
-  rg_free(e->ctx, mixed);
-  return done ? rg_text_status(&e->file.code) : RUNG_E_MEMORY;
-}
-
 /* ---- blocks ---- */
 
 static void put_call(exporter *e, int block, const arguments *a) {
@@ -126,7 +96,7 @@ static rung_status put_block_of(exporter *e, int block, rung_graph *g, rg_part *
     if (a.used[i] && a.in[i].name[0] != 's') {
       bool parameter = a.in[i].name[0] == 'w';
       int index = i - n->blocks.list[block].states_in - (parameter ? 0 : part->parameters);
-      RG_TRY(put_weights(e, block, a.in[i].name[0], index));
+      RG_TRY(rg_weights_c(&e->file, n, block, a.in[i].name[0], index));
     }
   put_call(e, block, &a);
   return RUNG_OK;

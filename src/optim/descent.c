@@ -47,7 +47,7 @@ rung_node rg_descend(rung_graph *g, rung_node theta, const rung_node *scalar, ru
 
 /* ---- making ---- */
 
-static rung_status check(rung_context *ctx, const rung_training *t) {
+rung_status rg_descent_check(rung_context *ctx, const rung_training *t) {
   bool fits = t->rate >= 0 && t->weight_decay >= 0 && 0 <= t->momentum && t->momentum < 1 &&
               0 <= t->decay1 && t->decay1 < 1 && 0 <= t->decay2 && t->decay2 < 1 && t->epsilon > 0;
   if (!fits)
@@ -138,7 +138,7 @@ rung_status rg_stepper_create(rung_context *ctx, const rg_descent *descent,
                               const rung_training *training, rung_dtype dtype, int64_t parameters,
                               int64_t decaying, rg_stepper **out) {
   *out = NULL;
-  RG_TRY(check(ctx, training));
+  RG_TRY(rg_descent_check(ctx, training));
   rg_stepper *s = rg_calloc(ctx, 1, sizeof *s);
   if (!s) return RUNG_E_MEMORY;
   s->ctx = ctx;

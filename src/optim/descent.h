@@ -49,6 +49,9 @@ extern const rg_descent rg_descent_average;
 /* The descent of this name, or NULL. */
 const rg_descent *rg_descent_find(const char *name);
 
+/* Are the numbers of the training's optimiser such as descents take? */
+rung_status rg_descent_check(rung_context *ctx, const rung_training *training);
+
 /* A descent made ready for parameters of a given number: its programs, state and scratch. A step
  * allocates nothing, and its bits depend on neither threads nor instructions. */
 typedef struct rg_stepper {

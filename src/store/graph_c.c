@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "store/export.h"
+#include "store/graph_c_text.h"
 #include "store/number_text.h"
 
 #define INDEX_TEXT 400 /* bytes of an index expression */
@@ -23,6 +24,7 @@ typedef struct place {
   how how;
   int uses;
   rung_node reader, last; /* one node that reads it, and the last that does */
+  rung_node over, end;    /* in whose place it lies, itself or an earlier one; that one's end */
   int64_t offset;         /* STORED: in the workspace, or -1: `name` */
   const char *name;       /* of an argument */
   bool copied;            /* an output that is copied at the end */
@@ -36,160 +38,6 @@ typedef struct writer {
   rg_text *code;
   rg_c_needs *needs;
 } writer;
-
-/* ---- helpers of the C file ---- */
-
-enum {
-  RELU,
-  LEAKY_RELU,
-  MATMUL,
-  CONV,
-  CONV_TRANSPOSE,
-  AVERAGE_POOL,
-  MAX_POOL,
-  REDUCE_SUM,
-  REDUCE_MAX,
-  REDUCE_MIN,
-  HELPERS
-};
-
-static const char *const helper_text[HELPERS] = {
-    [RELU] = "\nstatic $T rg_relu_$S($T a) {\n"
-             "  return rg_max_$S(rg_from_double_$S(0.0), a);\n"
-             "}\n",
-    [LEAKY_RELU] = "\nstatic $T rg_leaky_relu_$S($T a, $T slope) {\n"
-                   "  return rg_select_$S(rg_less_$S(rg_from_double_$S(0.0), a), a, "
-                   "rg_mul_$S(slope, a));\n"
-                   "}\n",
-    [MATMUL] =
-        "\n/* c = a b: a fused multiply-add after the other along the inner axis. Steps between\n"
-        " * rows and columns tell how a and b lie. */\n"
-        "static void rg_matmul(int m, int n, int k, const $T *a, int a_row, int a_column,\n"
-        "    const $T *b, int b_row, int b_column, $T *c) {\n"
-        "  int i, j, p;\n"
-        "  for (i = 0; i < m; i++)\n"
-        "    for (j = 0; j < n; j++) {\n"
-        "      $T sum = rg_from_double_$S(0.0);\n"
-        "      for (p = 0; p < k; p++)\n"
-        "        sum = rg_muladd_$S(a[i * a_row + p * a_column], b[p * b_row + j * b_column], "
-        "sum);\n"
-        "      c[i * n + j] = sum;\n"
-        "    }\n"
-        "}\n",
-#define CONV_ARGUMENTS                                                                             \
-  "    int images, int height, int width, int channels, int out_height, int out_width,\n"          \
-  "    int filters, int kernel_height, int kernel_width, int stride_h, int stride_w, int top,\n"   \
-  "    int left, int groups, const $T *in, const $T *w, $T *out) {\n"                              \
-  "  int c_of = channels / groups, k_of = filters / groups;\n"
-    [CONV] =
-        "\n/* Convolution: in [images][height][width][channels], w [kh][kw][channels / groups]\n"
-        " * [filters]. */\n"
-        "static void rg_conv2d(\n" CONV_ARGUMENTS "  int n, y, x, k, i, j, c;\n"
-        "  for (n = 0; n < images; n++, in += height * width * channels)\n"
-        "    for (y = 0; y < out_height; y++)\n"
-        "      for (x = 0; x < out_width; x++)\n"
-        "        for (k = 0; k < filters; k++) {\n"
-        "          $T sum = rg_from_double_$S(0.0);\n"
-        "          for (i = 0; i < kernel_height; i++)\n"
-        "            for (j = 0; j < kernel_width; j++) {\n"
-        "              int row = y * stride_h - top + i, column = x * stride_w - left + j;\n"
-        "              const $T *a, *b = w + (i * kernel_width + j) * c_of * filters + k;\n"
-        "              if (row < 0 || row >= height || column < 0 || column >= width) continue;\n"
-        "              a = in + (row * width + column) * channels + k / k_of * c_of;\n"
-        "              for (c = 0; c < c_of; c++) sum = rg_muladd_$S(a[c], b[c * filters], sum);\n"
-        "            }\n"
-        "          *out++ = sum;\n"
-        "        }\n"
-        "}\n",
-    [CONV_TRANSPOSE] =
-        "\n/* Its adjoint: in [images][out_height][out_width][filters]. */\n"
-        "static void rg_conv2d_transpose(\n" CONV_ARGUMENTS "  int n, row, column, c, y, x, k;\n"
-        "  for (n = 0; n < images; n++, in += out_height * out_width * filters)\n"
-        "    for (row = 0; row < height; row++)\n"
-        "      for (column = 0; column < width; column++)\n"
-        "        for (c = 0; c < channels; c++) {\n"
-        "          $T sum = rg_from_double_$S(0.0);\n"
-        "          for (y = 0; y < out_height; y++)\n"
-        "            for (x = 0; x < out_width; x++) {\n"
-        "              int i = row + top - y * stride_h, j = column + left - x * stride_w;\n"
-        "              const $T *a, *b;\n"
-        "              if (i < 0 || i >= kernel_height || j < 0 || j >= kernel_width) continue;\n"
-        "              a = in + (y * out_width + x) * filters + c / c_of * k_of;\n"
-        "              b = w + ((i * kernel_width + j) * c_of + c % c_of) * filters + c / c_of * "
-        "k_of;\n"
-        "              for (k = 0; k < k_of; k++) sum = rg_muladd_$S(a[k], b[k], sum);\n"
-        "            }\n"
-        "          *out++ = sum;\n"
-        "        }\n"
-        "}\n",
-#define POOL(name, combine, end)                                                                   \
-  "\n/* Pooling: in [images][height][width][channels]; windows count pixels within the image. "    \
-  "*/\n"                                                                                           \
-  "static void " name "(int images, int height, int width, int channels, int out_height,\n"        \
-  "    int out_width, int window_h, int window_w, int stride_h, int stride_w, int top,\n"          \
-  "    int left, const $T *in, $T *out) {\n"                                                       \
-  "  int n, y, x, c, i, j, count;\n"                                                               \
-  "  for (n = 0; n < images; n++, in += height * width * channels)\n"                              \
-  "    for (y = 0; y < out_height; y++)\n"                                                         \
-  "      for (x = 0; x < out_width; x++)\n"                                                        \
-  "        for (c = 0; c < channels; c++) {\n"                                                     \
-  "          $T all = rg_from_double_$S(0.0);\n"                                                   \
-  "          for (i = 0, count = 0; i < window_h; i++)\n"                                          \
-  "            for (j = 0; j < window_w; j++) {\n"                                                 \
-  "              int row = y * stride_h - top + i, column = x * stride_w - left + j;\n"            \
-  "              $T a;\n"                                                                          \
-  "              if (row < 0 || row >= height || column < 0 || column >= width) continue;\n"       \
-  "              a = in[(row * width + column) * channels + c];\n"                                 \
-  "              all = count++ ? " combine "(all, a) : a;\n"                                       \
-  "            }\n"                                                                                \
-  "          *out++ = " end ";\n"                                                                  \
-  "        }\n"                                                                                    \
-  "}\n"
-    [AVERAGE_POOL] =
-        POOL("rg_average_pool2d", "rg_add_$S", "rg_div_$S(all, rg_from_double_$S((double)count))"),
-    [MAX_POOL] = POOL("rg_max_pool2d", "rg_max_$S", "all"),
-#define REDUCTION(name, combine)                                                                   \
-  "\n/* [outer][length][inner] to [outer][inner]. */\n"                                            \
-  "static void " name "(int outer, int length, int inner, const $T *a, $T *out) {\n"               \
-  "  int o, l, i;\n"                                                                               \
-  "  for (o = 0; o < outer; o++, a += length * inner, out += inner)\n"                             \
-  "    for (i = 0; i < inner; i++) {\n"                                                            \
-  "      $T all = a[i];\n"                                                                         \
-  "      for (l = 1; l < length; l++) all = " combine "(all, a[l * inner + i]);\n"                 \
-  "      out[i] = all;\n"                                                                          \
-  "    }\n"                                                                                        \
-  "}\n"
-    [REDUCE_SUM] = /* the order of src/op/reducer.h */
-    "\n/* Every step-th element: lanes take rows in turn and are added as a tree, as are blocks. "
-    "*/\n"
-    "static $T rg_sum_rows(const $T *a, int rows, int step, int block, int lanes) {\n"
-    "  $T lane[64];\n"
-    "  int i, left = block;\n"
-    "  if (rows > block) {\n"
-    "    while (2 * left < rows) left *= 2;\n"
-    "    return rg_add_$S(rg_sum_rows(a, left, step, block, lanes),\n"
-    "        rg_sum_rows(a + left * step, rows - left, step, block, lanes));\n"
-    "  }\n"
-    "  for (i = 0; i < lanes; i++) lane[i] = rg_from_double_$S(0.0);\n"
-    "  for (i = 0; i < rows; i++) lane[i % lanes] = rg_add_$S(lane[i % lanes], a[i * step]);\n"
-    "  for (lanes /= 2; lanes >= 1; lanes /= 2)\n"
-    "    for (i = 0; i < lanes; i++) lane[i] = rg_add_$S(lane[i], lane[i + lanes]);\n"
-    "  return lane[0];\n"
-    "}\n"
-    "\n/* [outer][length][inner] to [outer][inner]. */\n"
-    "static void rg_reduce_sum(int outer, int length, int inner, const $T *a, $T *out) {\n"
-    "  int o, i, block = inner == 1 ? 1024 : 128, lanes = inner == 1 ? 64 : 4;\n"
-    "  for (o = 0; o < outer; o++, a += length * inner)\n"
-    "    for (i = 0; i < inner; i++) *out++ = rg_sum_rows(a + i, length, inner, block, lanes);\n"
-    "}\n",
-    [REDUCE_MAX] = REDUCTION("rg_reduce_max", "rg_max_$S"),
-    [REDUCE_MIN] = REDUCTION("rg_reduce_min", "rg_min_$S"),
-};
-
-void rg_graph_c_helpers(const rg_c_needs *needs, rg_text *code) {
-  for (int i = 0; i < HELPERS; i++)
-    if (needs->helpers >> i & 1) rg_text_add(code, helper_text[i]);
-}
 
 static void need(writer *w, int helper) {
   w->needs->helpers |= 1u << helper;
@@ -222,12 +70,32 @@ static void count_uses(writer *w, const bool *need) {
   }
 }
 
+/* Kernels' gradients by parts of the batch that are but added: never an array of their own. */
+static bool is_added_parts(const writer *w, rung_node node) {
+  const place *p = &w->at[node];
+  if (!is_op(w, node, "conv2d_weights") || p->uses != 1 || p->name) return false;
+  const rg_node *sum = &w->g->node[p->reader];
+  return is_op(w, p->reader, "sum") && sum->attr.i[0] == 0 && sum->attr.i[1] == 1 &&
+         w->g->node[node].shape.rank == 5 && count_of(w, p->reader) > 1;
+}
+
 static bool is_inlined(const writer *w, rung_node node) {
   const rg_node *n = &w->g->node[node];
   const place *p = &w->at[node];
-  if (n->op == &rg_op_constant) return true;
+  if (n->op == &rg_op_constant || is_added_parts(w, node)) return true;
   if (!n->op->elementwise || p->uses != 1 || p->name) return false;
   return w->g->node[p->reader].op->elementwise && count_of(w, p->reader) == count_of(w, node);
+}
+
+/* Weights that are turned for transposed convolutions alone: put_conv() reads what was turned. */
+static bool is_undone_turn(const writer *w, const bool *need, rung_node node) {
+  if (!is_op(w, node, "conv2d_turn") || w->at[node].name) return false;
+  for (rung_node i = node + 1; i < w->g->size; i++) {
+    const rg_node *n = &w->g->node[i];
+    for (int j = 0; need[i] && j < n->operands; j++)
+      if (n->in[j] == node && (j != 1 || !is_op(w, i, "conv2d_transpose"))) return false;
+  }
+  return true;
 }
 
 static void choose(writer *w, const bool *need) {
@@ -236,8 +104,7 @@ static void choose(writer *w, const bool *need) {
     p->offset = -1;
     if (!need[i] || p->how == INPUT) continue;
     bool is_view = is_op(w, i, "reshape") && !p->name;
-    bool is_turn = is_op(w, i, "conv2d_turn"); /* put_conv() reads what it turns */
-    p->how = is_view || is_turn ? ALIAS : is_inlined(w, i) ? INLINE : STORED;
+    p->how = is_view || is_undone_turn(w, need, i) ? ALIAS : is_inlined(w, i) ? INLINE : STORED;
   }
 }
 
@@ -255,14 +122,45 @@ static void find_last(writer *w) {
   }
 }
 
-/* The lowest place where no array that lives as `node` is computed and read lies. */
+/* An array that is read for the last time by the elementwise `node` (through expressions), element
+ * by element as the node is written; RUNG_NONE where there is none. */
+static rung_node read_out(const writer *w, rung_node node, rung_node reader) {
+  const rg_node *n = &w->g->node[reader];
+  for (int j = 0; j < n->operands; j++) {
+    rung_node root = root_of(w, n->in[j]);
+    const place *p = &w->at[root];
+    if (count_of(w, root) != count_of(w, node)) continue;
+    if (p->how == STORED && !p->name && p->last == node) return root;
+    if (p->how != INLINE) continue;
+    root = read_out(w, node, root);
+    if (root != RUNG_NONE) return root;
+  }
+  return RUNG_NONE;
+}
+
+/* Lets elementwise nodes lie where what they read out lay: `over` is the first of such a row, whose
+ * `end` becomes that of the last. */
+static void join_places(writer *w) {
+  for (rung_node i = 0; i < w->g->size; i++) {
+    place *p = &w->at[i];
+    p->over = i;
+    p->end = p->last;
+    if (p->how != STORED || p->name || !w->g->node[i].op->elementwise) continue;
+    rung_node from = read_out(w, i, i);
+    if (from == RUNG_NONE) continue;
+    p->over = w->at[from].over;
+    w->at[p->over].end = p->last;
+  }
+}
+
+/* The lowest place where no array lies that has one and lives as `node` does. */
 static int64_t free_place(const writer *w, rung_node node) {
   int64_t offset = 0, count = count_of(w, node);
   for (bool moved = true; moved;) {
     moved = false;
-    for (rung_node i = 0; i < node; i++) {
+    for (rung_node i = 0; i < w->g->size; i++) {
       const place *p = &w->at[i];
-      if (p->how != STORED || p->name || p->last < node) continue;
+      if (p->offset < 0 || p->end < node || w->at[node].end < i) continue;
       int64_t end = p->offset + count_of(w, i);
       if (offset >= end || offset + count <= p->offset) continue;
       offset = end;
@@ -272,14 +170,25 @@ static int64_t free_place(const writer *w, rung_node node) {
   return offset;
 }
 
-static void give_places(writer *w) {
+/* The largest array that has no place yet. */
+static rung_node largest_left(const writer *w) {
+  rung_node most = RUNG_NONE;
   for (rung_node i = 0; i < w->g->size; i++) {
-    place *p = &w->at[i];
-    if (p->how != STORED || p->name) continue;
-    p->offset = free_place(w, i);
-    int64_t end = p->offset + count_of(w, i);
+    const place *p = &w->at[i];
+    if (p->how != STORED || p->name || p->over != i || p->offset >= 0) continue;
+    if (most == RUNG_NONE || count_of(w, i) > count_of(w, most)) most = i;
+  }
+  return most;
+}
+
+static void give_places(writer *w) {
+  join_places(w);
+  for (rung_node i; (i = largest_left(w)) != RUNG_NONE;) {
+    int64_t offset = free_place(w, i), end = offset + count_of(w, i);
+    w->at[i].offset = offset;
     if (end > w->needs->work) w->needs->work = end;
   }
+  for (rung_node i = 0; i < w->g->size; i++) w->at[i].offset = w->at[w->at[i].over].offset;
 }
 
 /* ---- expressions ---- */
@@ -382,9 +291,9 @@ static void put_call(writer *w, rung_node node, const char *index) {
   if (is_op(w, node, "leaky_relu")) {
     rg_text_add(w->code, ", ");
     put_constant(w, n->attr.value);
-    need(w, LEAKY_RELU);
+    need(w, RG_C_LEAKY_RELU);
   }
-  if (is_op(w, node, "relu")) need(w, RELU);
+  if (is_op(w, node, "relu")) need(w, RG_C_RELU);
   if (is_op(w, node, "powi")) rg_text_printf(w->code, ", %lld", (long long)n->attr.i[0]);
   if (named) rg_text_add(w->code, ")");
 }
@@ -495,17 +404,23 @@ static void put_concat(writer *w, rung_node node) {
   }
 }
 
+/* [outer][length][inner] around the axes that an op takes together. */
+static void parts_of(const rung_shape *in, const rung_attributes *attr, int64_t *part) {
+  part[0] = part[1] = part[2] = 1;
+  for (int d = 0; d < in->rank; d++)
+    part[d < attr->i[0] ? 0 : d < attr->i[0] + attr->i[1] ? 1 : 2] *= in->dim[d];
+}
+
 static void put_reduce(writer *w, rung_node node, int helper) {
   const rg_node *n = &w->g->node[node];
   const rung_shape *in = &w->g->node[n->in[0]].shape;
-  int64_t part[3] = {1, 1, 1}; /* outer, length, inner */
-  for (int d = 0; d < in->rank; d++)
-    part[d < n->attr.i[0] ? 0 : d < n->attr.i[0] + n->attr.i[1] ? 1 : 2] *= in->dim[d];
+  int64_t part[3];
+  parts_of(in, &n->attr, part);
   need(w, helper);
   rg_text_printf(w->code, "  rg_reduce_%s(%lld, %lld, %lld, ",
-                 helper == REDUCE_SUM   ? "sum"
-                 : helper == REDUCE_MAX ? "max"
-                                        : "min",
+                 helper == RG_C_REDUCE_SUM   ? "sum"
+                 : helper == RG_C_REDUCE_MAX ? "max"
+                                             : "min",
                  (long long)part[0], (long long)part[1], (long long)part[2]);
   put_array(w, n->in[0]);
   rg_text_add(w->code, ", ");
@@ -537,7 +452,7 @@ static void put_matmul(writer *w, rung_node node) {
   int64_t a_width = a->dim[a->rank - 1], b_width = b->dim[b->rank - 1];
   bool ta = n->attr.i[0] != 0, tb = n->attr.i[1] != 0;
   int64_t inner = ta ? a->dim[a->rank - 2] : a_width, matrices = count_of(w, node) / rows / columns;
-  need(w, MATMUL);
+  need(w, RG_C_MATMUL);
   put_loop(w, matrices);
   rg_text_printf(w->code, "\n    rg_matmul(%lld, %lld, %lld, ", (long long)rows, (long long)columns,
                  (long long)inner);
@@ -552,25 +467,56 @@ static void put_matmul(writer *w, rung_node node) {
   rg_text_add(w->code, ");\n");
 }
 
+/* The sizes and settings of a convolution of x that gives y. */
+static void put_conv_sizes(writer *w, const int64_t *x, const int64_t *y, const int64_t *kernel,
+                           const int64_t *a) {
+  const int64_t number[] = {x[0],      x[1],      x[2], x[3], y[1], y[2], y[3],
+                            kernel[0], kernel[1], a[0], a[1], a[2], a[3], a[4]};
+  for (size_t i = 0; i < sizeof number / sizeof number[0]; i++)
+    rg_text_printf(w->code, "%lld, ", (long long)number[i]);
+}
+
+/* The arrays of operands, and of the node, end a call. */
+static void put_arrays(writer *w, rung_node node, int operands, const rung_node *operand) {
+  for (int j = 0; j < operands; j++) {
+    put_array(w, operand[j]);
+    rg_text_add(w->code, ", ");
+  }
+  put_array(w, node);
+  rg_text_add(w->code, ");\n");
+}
+
 /* `turned`: the weights come from the op conv2d_turn, which the C function does without. */
 static void put_conv(writer *w, rung_node node, bool turned) {
   const rg_node *n = &w->g->node[node];
   rung_node weights = turned ? w->g->node[n->in[1]].in[0] : n->in[1];
   const int64_t *in = w->g->node[n->in[0]].shape.dim, *out = n->shape.dim;
-  const int64_t *k = w->g->node[weights].shape.dim, *a = n->attr.i;
-  const int64_t *x = turned ? out : in, *y = turned ? in : out;
-  need(w, turned ? CONV_TRANSPOSE : CONV);
+  need(w, turned ? RG_C_CONV_TRANSPOSE : RG_C_CONV);
   rg_text_printf(w->code, "  rg_conv2d%s(", turned ? "_transpose" : "");
-  const int64_t number[] = {x[0], x[1], x[2], x[3], y[1], y[2], y[3],
-                            k[0], k[1], a[0], a[1], a[2], a[3], a[4]};
-  for (size_t i = 0; i < sizeof number / sizeof number[0]; i++)
-    rg_text_printf(w->code, "%lld, ", (long long)number[i]);
-  put_array(w, n->in[0]);
-  rg_text_add(w->code, ", ");
-  put_array(w, weights);
-  rg_text_add(w->code, ", ");
-  put_array(w, node);
-  rg_text_add(w->code, ");\n");
+  put_conv_sizes(w, turned ? out : in, turned ? in : out, w->g->node[weights].shape.dim, n->attr.i);
+  put_arrays(w, node, 2, (rung_node[]){n->in[0], weights});
+}
+
+/* With samples in front (5 axes) or without; to `out`, the node itself or their sum. */
+static void put_conv_weights(writer *w, rung_node node, rung_node out) {
+  const rg_node *n = &w->g->node[node];
+  int first = n->shape.rank - 4;
+  need(w, RG_C_CONV_WEIGHTS);
+  rg_text_printf(w->code, "  rg_conv2d_weights(%lld, %d, ",
+                 (long long)(first ? n->shape.dim[0] : 1), out != node);
+  put_conv_sizes(w, w->g->node[n->in[0]].shape.dim + first, w->g->node[n->in[1]].shape.dim + first,
+                 n->shape.dim + first, n->attr.i);
+  put_arrays(w, out, 2, n->in);
+}
+
+static void put_conv_turn(writer *w, rung_node node) {
+  const rg_node *n = &w->g->node[node];
+  const rung_shape *in = &w->g->node[n->in[0]].shape;
+  const int64_t *k = in->dim + in->rank - 4;
+  need(w, RG_C_CONV_TURN);
+  rg_text_printf(w->code, "  rg_conv2d_turn(%lld, %lld, %lld, %lld, ", (long long)(k[0] * k[1]),
+                 (long long)(k[2] * n->attr.i[0]), (long long)k[3], (long long)n->attr.i[0]);
+  put_arrays(w, node, 1, n->in);
 }
 
 static bool is_max_pool(const writer *w, rung_node node) {
@@ -578,24 +524,64 @@ static bool is_max_pool(const writer *w, rung_node node) {
   return is_op(w, node, "max_pool2d") && n->in[0] == n->in[1];
 }
 
-static void put_pool(writer *w, rung_node node, int helper) {
+static void put_pool(writer *w, rung_node node, int helper, bool adjoint, int operands) {
   const rg_node *n = &w->g->node[node];
-  const int64_t *x = w->g->node[n->in[0]].shape.dim, *y = n->shape.dim, *a = n->attr.i;
+  const int64_t *in = w->g->node[n->in[operands - 1]].shape.dim, *out = n->shape.dim;
+  const int64_t *x = adjoint ? out : in, *y = adjoint ? in : out, *a = n->attr.i;
   need(w, helper);
-  rg_text_printf(w->code, "  rg_%s_pool2d(", helper == MAX_POOL ? "max" : "average");
+  rg_text_printf(w->code, "  rg_%s(", n->op->name);
   const int64_t number[] = {x[0], x[1], x[2], x[3], y[1], y[2], a[0], a[1], a[2], a[3], a[4], a[5]};
   for (size_t i = 0; i < sizeof number / sizeof number[0]; i++)
     rg_text_printf(w->code, "%lld, ", (long long)number[i]);
-  put_array(w, n->in[0]);
+  put_arrays(w, node, operands, n->in);
+}
+
+/* ---- moments and losses ---- */
+
+/* Rows of a chunk: as many as there are, shared out evenly. */
+static int64_t chunk_rows(const writer *w, rung_node chunks, int64_t length) {
+  int64_t count = w->g->node[chunks].shape.dim[0];
+  return (length + count - 1) / count;
+}
+
+static void put_chunks(writer *w, rung_node node) {
+  const rg_node *n = &w->g->node[node];
+  int64_t part[3];
+  parts_of(&w->g->node[n->in[0]].shape, &n->attr, part);
+  need(w, RG_C_MOMENTS);
+  rg_text_printf(w->code, "  rg_moments_of_chunks(%lld, %lld, %lld, %lld, ", (long long)part[0],
+                 (long long)part[1], (long long)part[2], (long long)chunk_rows(w, node, part[1]));
+  put_arrays(w, node, 1, n->in);
+}
+
+static void put_moments(writer *w, rung_node node) {
+  const rg_node *n = &w->g->node[node];
+  int64_t part[3];
+  parts_of(&w->g->node[n->in[0]].shape, &n->attr, part);
+  need(w, RG_C_MOMENTS);
+  rg_text_printf(w->code, "  rg_moments(%lld, %lld, %lld, ", (long long)(part[0] * part[2]),
+                 (long long)part[1], (long long)chunk_rows(w, n->in[1], part[1]));
+  put_arrays(w, node, 1, n->in + 1);
+}
+
+static void put_cross_entropy(writer *w, rung_node node, int helper) {
+  const rg_node *n = &w->g->node[node];
+  const rung_shape *scores = &w->g->node[n->in[0]].shape;
+  int64_t classes = scores->dim[scores->rank - 1];
+  need(w, RG_C_LANES);
+  need(w, helper);
+  rg_text_printf(w->code, "  rg_%s(%lld, %lld, ", n->op->name,
+                 (long long)(rung_shape_count(scores) / classes), (long long)classes);
+  put_constant(w, n->attr.value);
   rg_text_add(w->code, ", ");
-  put_array(w, node);
-  rg_text_add(w->code, ");\n");
+  put_arrays(w, node, 2, n->in);
 }
 
 /* Is it a transposed convolution of four axes whose weights are turned by their own op? */
 static bool is_transposed_conv(const writer *w, rung_node node) {
   return is_op(w, node, "conv2d_transpose") && w->g->node[node].shape.rank == 4 &&
-         is_op(w, w->g->node[node].in[1], "conv2d_turn");
+         is_op(w, w->g->node[node].in[1], "conv2d_turn") &&
+         w->at[w->g->node[node].in[1]].how == ALIAS;
 }
 
 /* Is there a function rg_NAME_$S? */
@@ -611,7 +597,7 @@ static bool has_function(const writer *w, rung_node node) {
 static rung_status check_operands(const writer *w, rung_node node) {
   const rg_node *n = &w->g->node[node];
   for (int j = 0; j < n->operands && !n->op->elementwise; j++)
-    if (w->at[root_of(w, n->in[j])].how == INLINE)
+    if (w->at[root_of(w, n->in[j])].how == INLINE && !is_added_parts(w, n->in[j]))
       return rg_fail(w->ctx, RUNG_E_UNSUPPORTED, "export to C: the op %s of a constant",
                      n->op->name);
   if (n->op->elementwise && !has_function(w, node))
@@ -642,15 +628,33 @@ static rung_status put_node(writer *w, rung_node node) {
   else if (is_transposed_conv(w, node))
     put_conv(w, node, true);
   else if (is_op(w, node, "average_pool2d"))
-    put_pool(w, node, AVERAGE_POOL);
+    put_pool(w, node, RG_C_AVERAGE_POOL, false, 1);
+  else if (is_op(w, node, "average_pool2d_adjoint"))
+    put_pool(w, node, RG_C_AVERAGE_POOL_ADJOINT, true, 1);
   else if (is_max_pool(w, node))
-    put_pool(w, node, MAX_POOL);
+    put_pool(w, node, RG_C_MAX_POOL, false, 1);
+  else if (is_op(w, node, "max_pool2d_adjoint"))
+    put_pool(w, node, RG_C_MAX_POOL_ADJOINT, true, 2);
+  else if (is_op(w, node, "conv2d_weights"))
+    put_conv_weights(w, node, node);
+  else if (is_op(w, node, "conv2d_turn") && n->shape.rank == 4)
+    put_conv_turn(w, node);
+  else if (is_op(w, node, "moments_of_chunks"))
+    put_chunks(w, node);
+  else if (is_op(w, node, "moments"))
+    put_moments(w, node);
+  else if (is_op(w, node, "cross_entropy"))
+    put_cross_entropy(w, node, RG_C_CROSS_ENTROPY);
+  else if (is_op(w, node, "cross_entropy_slope"))
+    put_cross_entropy(w, node, RG_C_CROSS_ENTROPY_SLOPE);
+  else if (is_op(w, node, "sum") && is_added_parts(w, n->in[0]))
+    put_conv_weights(w, n->in[0], node);
   else if (is_op(w, node, "sum"))
-    put_reduce(w, node, REDUCE_SUM);
+    put_reduce(w, node, RG_C_REDUCE_SUM);
   else if (is_op(w, node, "reduce_max"))
-    put_reduce(w, node, REDUCE_MAX);
+    put_reduce(w, node, RG_C_REDUCE_MAX);
   else if (is_op(w, node, "reduce_min"))
-    put_reduce(w, node, REDUCE_MIN);
+    put_reduce(w, node, RG_C_REDUCE_MIN);
   else
     return rg_fail(w->ctx, RUNG_E_UNSUPPORTED, "export to C: the op %s has no form in C",
                    n->op->name);
@@ -685,14 +689,14 @@ static void put_arguments(writer *w, const char *name, const bool *need, int inp
     if (need[input[i].node]) rg_text_printf(w->code, "const $T *%s, ", input[i].name);
   }
   for (int i = 0; i < outputs; i++) rg_text_printf(w->code, "$T *%s, ", output[i].name);
-  rg_text_add(w->code, "$T *work) {\n  int i;\n  (void)work;\n");
+  rg_text_add(w->code, "$T *work) {\n  int i = 0;\n  (void)i, (void)work;\n");
 }
 
 static rung_status put_function(writer *w, bool *need, const char *name, int inputs,
                                 const rg_c_argument *input, bool *used, int outputs,
                                 const rg_c_argument *output) {
   for (int i = 0; i < outputs; i++) need[output[i].node] = true;
-  rung_node wanted[16];
+  rung_node wanted[RG_C_MOST_OUTPUTS];
   for (int i = 0; i < outputs; i++) wanted[i] = output[i].node;
   rg_mark_needed(w->g, outputs, wanted, need);
   name_arguments(w, need, inputs, input, outputs, output);
@@ -718,6 +722,9 @@ static rung_status put_function(writer *w, bool *need, const char *name, int inp
 rung_status rg_graph_c(rung_context *ctx, const rung_graph *g, rung_dtype dtype, const char *name,
                        int inputs, const rg_c_argument *input, bool *used, int outputs,
                        const rg_c_argument *output, rg_text *code, rg_c_needs *needs) {
+  if (outputs > RG_C_MOST_OUTPUTS)
+    return rg_fail(ctx, RUNG_E_UNSUPPORTED, "export to C: a function with more than %d results",
+                   RG_C_MOST_OUTPUTS);
   for (int i = 0; i < outputs; i++)
     if (output[i].node == RUNG_NONE) return ctx->status;
   writer w = {.ctx = ctx, .g = g, .dtype = dtype, .code = code, .needs = needs};

@@ -10,6 +10,8 @@ typedef struct rg_c_argument {
   const char *name;
 } rg_c_argument;
 
+#define RG_C_MOST_OUTPUTS 64
+
 /* What a file needs in front of such functions. */
 typedef struct rg_c_needs {
   unsigned helpers; /* which of the functions of rg_graph_c_helpers() */
@@ -23,8 +25,8 @@ typedef struct rg_c_needs {
  * which computes the outputs from the inputs. An output's array overlaps no other argument's.
  * Inputs that no output depends on are not among the arguments: used[i] (if not NULL) tells.
  * `needs` grows by what it takes. RUNG_E_UNSUPPORTED, naming the op, for ops that have no text in
- * C. Sums over axes are added one after the other, not in the tree of rung_sum(); all else is
- * computed in the order, and to the bits, of the library. */
+ * C. All is computed in the order, and to the bits, of the library. Labels of a cross-entropy must
+ * be within the classes: the function does not look. */
 rung_status rg_graph_c(rung_context *ctx, const rung_graph *g, rung_dtype dtype, const char *name,
                        int inputs, const rg_c_argument *input, bool *used, int outputs,
                        const rg_c_argument *output, rg_text *code, rg_c_needs *needs);

@@ -18,50 +18,6 @@ typedef struct maker {
   rg_node_list input, output;
 } maker;
 
-/* ---- the loss ---- */
-
-static rung_status cross_entropy(maker *m, rung_node *value, rung_node *slope) {
-  rung_graph *g = m->g;
-  *value = rung_cross_entropies(g, m->scores, m->target, m->options->smoothing);
-  if (*value == RUNG_NONE) return m->ctx->status;
-  rung_shape shape = rung_node_shape(g, *value);
-  rung_node one = rung_broadcast(g, rung_constant(g, 1), shape.rank, shape.dim);
-  return rg_gradients(g, 1, value, &one, 1, &m->scores, slope);
-}
-
-/* The mean over outputs of d^2, or of Huber's d^2 / 2 up to delta and delta (|d| - delta / 2)
- * beyond. */
-static void distance(maker *m, rung_node *value, rung_node *slope) {
-  rung_graph *g = m->g;
-  rung_node d = rung_sub(g, m->scores, m->target), each, share;
-  share = rung_constant(g, 1 / (double)m->network->outputs);
-  if (m->options->loss == RUNG_SQUARED) {
-    each = rung_mul(g, d, d);
-    *slope = rung_mul(g, rung_mul(g, d, rung_constant(g, 2)), share);
-  } else {
-    rung_node delta = rung_constant(g, m->options->delta), half = rung_constant(g, 0.5);
-    rung_node clipped = rung_max(g, rung_neg(g, delta), rung_min(g, delta, d));
-    /* clipped (d - clipped / 2) is both cases in one */
-    each = rung_mul(g, clipped, rung_sub(g, d, rung_mul(g, half, clipped)));
-    *slope = rung_mul(g, clipped, share);
-  }
-  *value = rung_mul(g, rung_sum(g, each, 2, 0), share);
-}
-
-/* The weighted mean of the samples' losses, and its derivative by the scores. */
-static rung_status loss_nodes(maker *m) {
-  rung_graph *g = m->g;
-  rung_node value = RUNG_NONE, slope = RUNG_NONE;
-  if (m->options->loss == RUNG_CROSS_ENTROPY)
-    RG_TRY(cross_entropy(m, &value, &slope));
-  else
-    distance(m, &value, &slope);
-  rung_node share = rung_div(g, m->weight, rung_sum(g, m->weight, 1, 1));
-  m->loss = rung_sum(g, rung_mul(g, value, share), 1, 0);
-  m->slope = rung_mul(g, slope, rung_reshape(g, share, 2, (int64_t[]){m->options->batch, 1}));
-  return m->slope == RUNG_NONE ? m->ctx->status : RUNG_OK;
-}
-
 /* ---- the program ---- */
 
 static rung_status own_inputs(maker *m) {
@@ -94,14 +50,14 @@ static rung_status forward(maker *m) {
     memcpy(at, m->part[i].built.out, sizeof at);
   }
   m->scores = at[0];
-  RG_TRY(loss_nodes(m));
+  RG_TRY(rg_pass_loss(m->g, m->options, m->scores, m->target, m->weight, &m->loss, &m->slope));
   return rg_node_list_add(&m->output, 2, (rung_node[]){m->loss, m->scores});
 }
 
-static rung_node or_zeros(maker *m, rung_node node, rung_node like) {
+rung_node rg_or_zeros(rung_graph *g, rung_node node, rung_node like) {
   if (node != RUNG_NONE || like == RUNG_NONE) return node;
-  rung_shape shape = rung_node_shape(m->g, like);
-  return rung_broadcast(m->g, rung_constant(m->g, 0), shape.rank, shape.dim);
+  rung_shape shape = rung_node_shape(g, like);
+  return rung_broadcast(g, rung_constant(g, 0), shape.rank, shape.dim);
 }
 
 /* Back through block i of the head; `cotangent` becomes that of the states before it. */
@@ -111,9 +67,9 @@ static rung_status backward(maker *m, int i, rung_node *cotangent, rung_node *pa
   bool wanted = m->first + i > 0;
   RG_TRY(rg_part_backward(part, cotangent, wanted ? m->before : NULL, parameter));
   for (int k = 0; k < part->parameters; k++)
-    parameter[k] = or_zeros(m, parameter[k], part->parameter[k]);
+    parameter[k] = rg_or_zeros(m->g, parameter[k], part->parameter[k]);
   for (int s = 0; wanted && s < block->states_in; s++)
-    cotangent[s] = or_zeros(m, m->before[s], part->built.in[s]);
+    cotangent[s] = rg_or_zeros(m->g, m->before[s], part->built.in[s]);
   return RUNG_OK;
 }
 

@@ -90,9 +90,16 @@ static inline size_t rg_padded(size_t bytes) {
   return (bytes + RG_ALIGN - 1) / RG_ALIGN * RG_ALIGN;
 }
 
+/* pass_loss.c: the mean of the samples' losses, weighted by `weight` [batch], and its derivative by
+ * the scores. */
+rung_status rg_pass_loss(rung_graph *g, const rg_pass_options *options, rung_node scores,
+                         rung_node target, rung_node weight, rung_node *loss, rung_node *slope);
+
 /* pass_head.c: the program of the blocks from `first` on. */
 rung_status rg_pass_head_compile(const rung_network *network, rung_context *ctx,
                                  const rg_pass_options *options, int first, rg_pass_head *out);
+/* The node, or zeros of the shape of `like` where there is none. */
+rung_node rg_or_zeros(rung_graph *g, rung_node node, rung_node like);
 /* Its pointers that stay the same from run to run. */
 void rg_pass_head_lay(rg_pass *pass);
 void rg_pass_head_free(rung_context *ctx, rg_pass_head *head);
