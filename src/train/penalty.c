@@ -7,8 +7,9 @@
 /* How fast a weight that is set from the ratio follows it: a step moves its logarithm by this share
  * of what is missing. */
 #define FOLLOW 0.05
-/* The weight stays within this factor of where it began. */
-#define RANGE 1e3
+/* The share of a module's steps that go by without a weight: what layers add to their states is
+ * often next to nothing at first, and would ask for a weight that they could never move against. */
+#define BEFORE 20
 
 /* ---- settings ---- */
 
@@ -77,21 +78,27 @@ static double tau_at(const rung_training *t, double tau, rg_penalty_place place)
 rg_weighing rg_penalty_weigh(const rg_penalty *p, const rung_training *t, rg_penalty_place place) {
   double tau = tau_of(t, place.module, place.modules);
   if (t->multiplier > 0) return (rg_weighing){1 / p->now, p->now};
-  if (is_auto(t)) return (rg_weighing){p->now, 1}; /* 0 at first: nothing is known yet */
+  if (is_auto(t)) return (rg_weighing){place.step < place.steps / BEFORE ? 0 : p->now, 1};
   return (rg_weighing){tau == 0 ? 0 : 1 / (2 * tau_at(t, tau, place)), 1};
 }
 
 /* Moves the weight to where w W is the ratio's part of the loss. Both vary from batch to batch, so
- * it goes there slowly, and not far from where it began: W can be made as small as one likes. */
-static void follow_ratio(rg_penalty *p, double ratio) {
-  double wanted = ratio * p->seen.loss / p->seen.transport;
+ * it goes there slowly.
+ *
+ * There may be no such weight: were L quadratic in what layers add, its minimiser with the penalty
+ * would be r_0 / (1 + c w), and w W would be largest at c w = 1, where W is a quarter of W_0. From
+ * there on a larger weight makes w W smaller: W is not pressed below a quarter of what it was
+ * without a weight. */
+static void follow_ratio(rg_penalty *p, double ratio, rg_penalty_place place) {
+  double transport = p->seen.transport, wanted = ratio * p->seen.loss / transport;
   if (!(wanted > 0 && wanted < 1e30)) return;
-  if (p->begun == 0) {
-    p->begun = p->now = wanted;
+  if (p->now == 0 || place.step < place.steps / BEFORE) {
+    p->now = p->now > 0 ? fmin(p->now, wanted) : wanted;
+    p->free = fmax(p->free, transport);
     return;
   }
-  double moved = p->now * rg_exp_f64(FOLLOW * rg_log_f64(wanted / p->now));
-  p->now = fmin(fmax(moved, p->begun / RANGE), p->begun * RANGE);
+  if (transport < p->free / 4) wanted = fmin(wanted, p->now * transport / (p->free / 4));
+  p->now *= rg_exp_f64(FOLLOW * rg_log_f64(wanted / p->now));
 }
 
 /* L of all samples is not known; the mean over the batches since the last change stands for it. */
@@ -106,5 +113,5 @@ void rg_penalty_follow(rg_penalty *p, const rung_training *t, rg_penalty_place p
   if (t->multiplier > 0)
     follow_losses(p, t, place.step);
   else if (is_auto(t))
-    follow_ratio(p, t->ratio);
+    follow_ratio(p, t->ratio, place);
 }

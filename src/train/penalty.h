@@ -19,9 +19,9 @@ typedef struct rg_module_seen {
 
 /* What is kept of a module from step to step: saved with the run, as doubles. */
 typedef struct rg_penalty {
-  double now; /* tau auto: w; multiplier: lambda */
+  double now; /* tau auto: w, 0: not known yet; multiplier: lambda */
   union {
-    double begun;  /* tau auto: where w began; 0: not yet */
+    double free;   /* tau auto: the largest W of the steps without a weight */
     double losses; /* multiplier: their sum since lambda last changed */
   };
   rg_module_seen seen;
