@@ -73,6 +73,7 @@ static const char *const settled[] = {
     "training.modules",   "training.head",    "training.precision", "training.stability",
     "model.architecture", "model.block",      "model.integrator",   "model.norm",
     "training.scheme",    "model.activation", "data.train",         "run.directory",
+    "training.cuts",
 };
 #define SETTLED (sizeof settled / sizeof *settled)
 

@@ -114,6 +114,10 @@ rung_status rg_recipe_blame(const rung_recipe *recipe, rung_context *ctx, rung_s
 
 /* A fit's options; the progress function is left NULL. */
 rung_status rg_recipe_options(const rung_recipe *recipe, rung_context *ctx, rung_fit_options *out);
+/* How many modules, 0: as many as fit; and the cuts between them that are set (at most
+ * RUNG_MOST_EXITS), of which it returns the number, 0 where the planner is to cut. */
+int rg_recipe_modules(const rung_recipe *recipe);
+int rg_recipe_cuts(const rung_recipe *recipe, int64_t *out);
 /* The heads of that many exits, as the recipe has them: one for all or one for each. Strings are
  * static. An error where it has another number of them. */
 rung_status rg_recipe_heads(const rung_recipe *recipe, rung_context *ctx, int exits,

@@ -146,9 +146,11 @@ static const rg_recipe_key keys[] = {
      "modulewise: the network is cut into modules, each trained under a classifier of its own"},
     {"training.procedure", RG_VALUE_CHOICE, "parallel", 0, 0, "parallel sequential multilap", NULL,
      "modulewise: all modules in each step, one after the other, or the same in laps"},
-    {"training.modules", RG_VALUE_WHOLE, "4", 1, 64, "auto", NULL,
+    {"training.modules", RG_VALUE_WHOLE, NULL, 1, 64, "auto", NULL,
      "modulewise: how many; cut so that their states take about the same memory; auto: the fewest "
-     "that fit into training.memory"},
+     "that fit into training.memory; not set: 4, or what cuts make"},
+    {"training.cuts", RG_VALUE_WHOLES, NULL, 1, 8388608, NULL, "layers",
+     "modulewise: behind which layers of the chain the modules end, the last but for these"},
     {"training.pipeline", RG_VALUE_WHOLE, "auto", 1, 64, "auto", NULL,
      "parallel: how many modules are at work at once, which changes no result; 1: one after the "
      "other; auto: as many as there are threads, up to 3 and to half of the modules, and as fit "
@@ -242,11 +244,25 @@ void rg_recipe_network(const rung_recipe *recipe, rung_network_settings *out) {
   *out = s;
 }
 
-/* How many words `training.head` has. */
-static int heads_given(const rung_recipe *recipe) {
+/* How many entries a list has that is set. */
+static int entries(const rung_recipe *recipe, const char *key) {
   int count = 1;
-  for (const char *c = rung_recipe_get(recipe, "training.head"); *c; c++) count += *c == ',';
+  for (const char *c = rung_recipe_get(recipe, key); *c; c++) count += *c == ',';
   return count;
+}
+
+static int heads_given(const rung_recipe *recipe) {
+  return entries(recipe, "training.head");
+}
+
+int rg_recipe_modules(const rung_recipe *recipe) {
+  if (rung_recipe_get(recipe, "training.cuts")) return entries(recipe, "training.cuts") + 1;
+  bool set = rung_recipe_get(recipe, "training.modules") != NULL;
+  return set ? (int)rg_recipe_whole(recipe, "training.modules") : 4;
+}
+
+int rg_recipe_cuts(const rung_recipe *recipe, int64_t *out) {
+  return rg_recipe_wholes(recipe, "training.cuts", RUNG_MOST_EXITS, out);
 }
 
 bool rg_recipe_heads_fit(const rung_recipe *recipe, int exits) {
@@ -535,20 +551,40 @@ static rung_status check_penalty(const rung_recipe *recipe, rung_context *ctx) {
   double tau[RUNG_MOST_EXITS + 2];
   char modules[60] = "";
   int given = rg_recipe_reals(recipe, "training.tau", RUNG_MOST_EXITS + 2, tau);
-  int64_t count = rg_recipe_whole(recipe, "training.modules"); /* auto: 0 */
+  int count = rg_recipe_modules(recipe); /* auto: 0 */
   if (rg_recipe_real(recipe, "training.multiplier.start") > 0 &&
       rung_recipe_get(recipe, "training.tau"))
     return rg_recipe_fail(recipe, ctx, "training.multiplier.start",
                           "both training.multiplier and training.tau are set; one of them is in "
                           "charge of the penalty");
-  if (count > 2)
-    snprintf(modules, sizeof modules, ", or %lld, one for each module", (long long)count);
+  if (count > 2) snprintf(modules, sizeof modules, ", or %d, one for each module", count);
   if (given > 2 && given != count)
     return rg_recipe_fail(recipe, ctx, "training.tau",
                           "training.tau: expected one number or two%s; found %d", modules, given);
   if (given == 0 && fabs(rg_recipe_real(recipe, "training.tau_factor") - 1) > 0)
     return rg_recipe_fail(recipe, ctx, "training.tau_factor",
                           "training.tau_factor changes a training.tau that is given in numbers");
+  return RUNG_OK;
+}
+
+static rung_status check_cuts(const rung_recipe *recipe, rung_context *ctx) {
+  int64_t cuts[RUNG_MOST_EXITS];
+  if (!rung_recipe_get(recipe, "training.cuts")) return RUNG_OK;
+  int given = entries(recipe, "training.cuts"), count = rg_recipe_cuts(recipe, cuts);
+  if (given > RUNG_MOST_EXITS)
+    return rg_recipe_fail(recipe, ctx, "training.cuts",
+                          "training.cuts: expected at most %d, found %d", RUNG_MOST_EXITS, given);
+  for (int i = 1; i < count; i++)
+    if (cuts[i] <= cuts[i - 1])
+      return rg_recipe_fail(recipe, ctx, "training.cuts",
+                            "training.cuts: expected rising numbers; found %lld behind %lld",
+                            (long long)cuts[i], (long long)cuts[i - 1]);
+  if (rung_recipe_get(recipe, "training.modules") &&
+      rg_recipe_whole(recipe, "training.modules") != count + 1)
+    return rg_recipe_fail(recipe, ctx, "training.modules",
+                          "training.modules: expected nothing or %d, what training.cuts make; "
+                          "found %s",
+                          count + 1, rung_recipe_get(recipe, "training.modules"));
   return RUNG_OK;
 }
 
@@ -563,8 +599,9 @@ static rung_status check_modules(const rung_recipe *recipe, rung_context *ctx) {
                             "nesterov or adamw",
                             whole[i]);
   const char *heads[RUNG_MOST_EXITS];
-  int64_t modules = rg_recipe_whole(recipe, "training.modules");
-  if (modules > 0) RG_TRY(rg_recipe_heads(recipe, ctx, (int)modules - 1, heads));
+  RG_TRY(check_cuts(recipe, ctx));
+  int modules = rg_recipe_modules(recipe);
+  if (modules > 0) RG_TRY(rg_recipe_heads(recipe, ctx, modules - 1, heads));
   if (modules == 0 && !rg_recipe_heads_fit(recipe, 0))
     return rg_recipe_fail(recipe, ctx, "training.head",
                           "training.head: expected one word with modules auto, found %d",

@@ -20,7 +20,7 @@ static rung_status read_recipe(rg_job *j) {
   j->epochs = rg_recipe_whole(r, "training.epochs");
   j->patience = rg_recipe_whole(r, "training.patience");
   j->levels = (int)rg_recipe_whole(r, "model.levels");
-  j->modules = j->training.modulewise ? (int)rg_recipe_whole(r, "training.modules") : 1;
+  j->modules = j->training.modulewise ? rg_recipe_modules(r) : 1;
   j->stability = rung_recipe_get(r, "training.stability");
   j->classes = j->training.loss == RUNG_CROSS_ENTROPY;
   j->limit = j->training.memory;

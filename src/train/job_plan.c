@@ -70,11 +70,21 @@ static rung_status choose_exits(rg_job *j, rung_network_settings *s, const rung_
   rung_network *chain;
   if (j->modules == 1) return RUNG_OK;
   RG_TRY(rg_recipe_heads(j->recipe, j->ctx, j->modules - 1, s->exit_head));
-  RG_TRY(rg_network_declare_settings(j->ctx, s, sample, outputs, j->dtype, &chain));
-  rung_status status = rg_choose_exits(chain, j->ctx, j->modules, s->exit_at);
+  rung_status status = rg_network_declare_settings(j->ctx, s, sample, outputs, j->dtype, &chain);
+  if (status != RUNG_OK) return rg_recipe_blame(j->recipe, j->ctx, status, "model");
+  int cuts = rg_recipe_cuts(j->recipe, s->exit_at);
+  int64_t last = cuts ? s->exit_at[cuts - 1] : 0, most = rg_network_layers(chain) - 1;
+  bool given = cuts == j->modules - 1;
+  if (!given) status = rg_choose_exits(chain, j->ctx, j->modules, s->exit_at);
   rung_network_destroy(chain);
+  if (status != RUNG_OK) return rg_recipe_blame(j->recipe, j->ctx, status, "model");
+  if (given && last > most)
+    return rg_recipe_fail(j->recipe, j->ctx, "training.cuts",
+                          "training.cuts: expected 1 to %lld, the layers before the classifier; "
+                          "found %lld",
+                          (long long)most, (long long)last);
   s->exits = j->modules - 1;
-  return status;
+  return RUNG_OK;
 }
 
 static rung_status make_network(rg_job *j, const rung_network *from) {
@@ -90,9 +100,9 @@ static rung_status make_network(rg_job *j, const rung_network *from) {
     int64_t outputs = j->classes ? rung_dataset_classes(j->set) : rung_dataset_targets(j->set);
     for (int i = 0; i < s.stages; i++) s.layers[i] >>= halvings;
     s.step *= (double)(1 << halvings); /* the final time stays */
-    rung_status status = choose_exits(j, &s, &sample, outputs);
-    if (status == RUNG_OK)
-      status = rung_network_create(j->ctx, &s, &sample, outputs, j->dtype, j->training.seed, &made);
+    RG_TRY(choose_exits(j, &s, &sample, outputs));
+    rung_status status =
+        rung_network_create(j->ctx, &s, &sample, outputs, j->dtype, j->training.seed, &made);
     if (status != RUNG_OK) return rg_recipe_blame(j->recipe, j->ctx, status, "model");
   }
   j->network = made;

@@ -384,6 +384,15 @@ static void heads_are_for_all_or_for_each(void **state) {
       {"head: [pool]", NULL},
       {"modules: auto, head: mlp", NULL},
       {"modules: 1, head: mlp", NULL},
+      {"cuts: [2, 4]", NULL},
+      {"cuts: 2, modules: 2, head: [mlp]", NULL},
+      {"cuts: [2, 4], head: [mlp, pool]", NULL},
+      {"cuts: [2, 4, 9], modules: 3",
+       "r.yaml:3: training.modules: expected nothing or 4, what training.cuts make; found 3"},
+      {"cuts: [2, 2]", "r.yaml:3: training.cuts: expected rising numbers; found 2 behind 2"},
+      {"cuts: [2, 4], head: [mlp, pool, pool]",
+       "r.yaml:3: training.head: expected one word, or 2, one for each module but the last; "
+       "found 3"},
       {"head: [conv, pool]",
        "r.yaml:3: training.head: expected one word, or 3, one for each module "
        "but the last; found 2"},
