@@ -542,6 +542,13 @@ void rung_network_target_normalisation(rung_network *n, double **mean, double **
   *scale = n->target_scale;
 }
 
+bool rg_has_units(const rung_network *n) {
+  bool plain = true;
+  for (int64_t i = 0; i < n->outputs; i++)
+    plain = plain && n->target_scale[i] == 1 && n->target_mean[i] == 0;
+  return !plain;
+}
+
 const char *rung_network_form(const rung_network *n) {
   return n->form;
 }

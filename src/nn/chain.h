@@ -186,6 +186,9 @@ size_t rg_mixed_bytes(const rung_network *network);
 int rg_layer_statistics(const rung_network *network, int block, int64_t layer, const void *numbers,
                         const void **into);
 
+/* Are scores not yet the numbers in their units, score * target_scale + target_mean? */
+bool rg_has_units(const rung_network *network);
+
 /* Bytes of the states that go into block `block` for so many samples (one layer's). */
 size_t rg_state_bytes(const rung_network *network, int block, int64_t samples);
 

@@ -124,19 +124,24 @@ static int64_t largest_state(const rung_network *n) {
   return most;
 }
 
-static rung_status put_normalisation(exporter *e) {
+/* Doubles as an array in the network's arithmetic. */
+static rung_status put_doubles(exporter *e, const char *name, const double *x, int64_t count) {
   const rung_network *n = e->network;
-  size_t size = rung_dtype_size(n->dtype), count = (size_t)n->normalised;
-  char *number = rg_alloc(e->ctx, 2 * count, size);
+  char *number = rg_alloc(e->ctx, (size_t)count, rung_dtype_size(n->dtype));
   if (!number) return RUNG_E_MEMORY;
-  for (int64_t i = 0; i < n->normalised; i++) {
-    rg_store(n->dtype, number, i, (rung_dd){n->mean[i], 0});
-    rg_store(n->dtype, number + count * size, i, (rung_dd){n->scale[i], 0});
-  }
-  rg_c_file_numbers(&e->file, "mean", number, n->normalised);
-  rg_c_file_numbers(&e->file, "scale", number + count * size, n->normalised);
+  for (int64_t i = 0; i < count; i++) rg_store(n->dtype, number, i, (rung_dd){x[i], 0});
+  rg_c_file_numbers(&e->file, name, number, count);
   rg_free(e->ctx, number);
   return RUNG_OK;
+}
+
+static rung_status put_normalisation(exporter *e) {
+  const rung_network *n = e->network;
+  RG_TRY(put_doubles(e, "mean", n->mean, n->normalised));
+  RG_TRY(put_doubles(e, "scale", n->scale, n->normalised));
+  if (!rg_has_units(n)) return RUNG_OK;
+  RG_TRY(put_doubles(e, "target_mean", n->target_mean, n->outputs));
+  return put_doubles(e, "target_scale", n->target_scale, n->outputs);
 }
 
 static void put_run(exporter *e) {
@@ -153,7 +158,11 @@ static void put_run(exporter *e) {
                  (long long)(e->needs.work > 0 ? e->needs.work : 1), (long long)n->normalised,
                  (long long)n->normalised);
   if (e->calls.data) rg_text_add(t, e->calls.data);
-  rg_text_add(t, "  for (i = 0; i < $O; i++) y[i] = state[from][0][i];\n}\n");
+  rg_text_add(t, rg_has_units(n)
+                     ? "  for (i = 0; i < $O; i++)\n"
+                       "    y[i] = rg_add_$S(rg_mul_$S(state[from][0][i], rg_target_scale[i]), "
+                       "rg_target_mean[i]);\n}\n"
+                     : "  for (i = 0; i < $O; i++) y[i] = state[from][0][i];\n}\n");
   rg_text_printf(t,
                  "\nint %s_largest(const $T *y) {\n"
                  "  int i, best = 0;\n"
@@ -189,10 +198,11 @@ static void put_head(exporter *e) {
   rg_text_printf(&e->file.comment,
                  "%s: a network (%s) of %lld parameters in %s precision, written by Rung %s.\n"
                  " *   x: one sample, before it is normalised\n"
-                 " *   y: the scores, of which %s_largest gives the index of the largest\n"
+                 " *   y: the scores, of which %s_largest gives the index of the largest%s\n"
                  " * Working memory is static: one call at a time.",
                  e->file.name, n->settings.architecture, (long long)n->parameters,
-                 rung_dtype_name(n->dtype), rung_version(), e->file.name);
+                 rung_dtype_name(n->dtype), rung_version(), e->file.name,
+                 rg_has_units(n) ? "; in their own units" : "");
   rg_text_printf(&e->file.prototypes,
                  "void %s(const $T *x, $T *y);\nint %s_largest(const $T *y);\n", e->file.name,
                  e->file.name);

@@ -78,31 +78,52 @@ static rung_status put_block(exporter *e, int block) {
   return status;
 }
 
+static rung_status put_doubles(exporter *e, const char *name, const double *x, int64_t count) {
+  rung_dtype dtype = e->network->dtype;
+  const rung_shape shape = {1, {count}};
+  char *number = rg_alloc(e->ctx, (size_t)count, rung_dtype_size(dtype));
+  if (!number) return RUNG_E_MEMORY;
+  for (int64_t i = 0; i < count; i++) rg_store(dtype, number, i, (rung_dd){x[i], 0});
+  rung_status status = rg_onnx_array(&e->onnx, name, &shape, number);
+  rg_free(e->ctx, number);
+  return status;
+}
+
 /* (x - mean) * scale as nodes of a graph of its own. */
 static rung_status put_normalisation(exporter *e) {
   const rung_network *n = e->network;
   rung_graph *g;
-  size_t size = rung_dtype_size(n->dtype), count = (size_t)n->normalised;
-  char *number = rg_alloc(e->ctx, 2 * count, size);
-  if (!number) return RUNG_E_MEMORY;
-  for (int64_t i = 0; i < n->normalised; i++) {
-    rg_store(n->dtype, number, i, (rung_dd){n->mean[i], 0});
-    rg_store(n->dtype, number + count * size, i, (rung_dd){n->scale[i], 0});
-  }
-  rung_shape shape = {1, {n->normalised}};
-  rung_status status = rg_onnx_array(&e->onnx, "mean", &shape, number);
-  if (status == RUNG_OK) status = rg_onnx_array(&e->onnx, "scale", &shape, number + count * size);
-  rg_free(e->ctx, number);
-  if (status == RUNG_OK) status = rung_graph_create(e->ctx, &g);
-  if (status != RUNG_OK) return status;
-  rung_node in[3] = {RUNG_NONE, rung_input(g, "mean", 1, shape.dim),
-                     rung_input(g, "scale", 1, shape.dim)};
-  rg_onnx_name name[3] = {"input", "mean", "scale"};
-  status = rg_part_states(n, g, 0, e->onnx.samples, "input", in);
+  RG_TRY(put_doubles(e, "mean", n->mean, n->normalised));
+  RG_TRY(put_doubles(e, "scale", n->scale, n->normalised));
+  RG_TRY(rung_graph_create(e->ctx, &g));
+  rung_node in[3] = {RUNG_NONE, rung_input(g, "mean", 1, &n->normalised),
+                     rung_input(g, "scale", 1, &n->normalised)};
+  const rg_onnx_name name[3] = {"input", "mean", "scale"};
+  rung_status status = rg_part_states(n, g, 0, e->onnx.samples, "input", in);
   if (status == RUNG_OK) {
     rung_node y = rung_mul(g, rung_sub(g, in[0], in[1]), in[2]);
-    status = rg_onnx_nodes(&e->onnx, g, 3, in, (const rg_onnx_name *)name, 1, &y, e->state);
+    status = rg_onnx_nodes(&e->onnx, g, 3, in, name, 1, &y, e->state);
   }
+  rung_graph_destroy(g);
+  return status;
+}
+
+/* Scores as numbers in their units, likewise: y * scale + mean. */
+static rung_status put_units(exporter *e) {
+  const rung_network *n = e->network;
+  rung_graph *g;
+  if (!rg_has_units(n)) return RUNG_OK;
+  RG_TRY(put_doubles(e, "target_mean", n->target_mean, n->outputs));
+  RG_TRY(put_doubles(e, "target_scale", n->target_scale, n->outputs));
+  RG_TRY(rung_graph_create(e->ctx, &g));
+  const rung_node in[3] = {rung_input(g, "score", 2, (int64_t[]){e->onnx.samples, n->outputs}),
+                           rung_input(g, "target_mean", 1, &n->outputs),
+                           rung_input(g, "target_scale", 1, &n->outputs)};
+  rg_onnx_name name[3] = {"", "target_mean", "target_scale"};
+  memcpy(name[0], e->state[0], sizeof name[0]);
+  rung_node y = rung_add(g, rung_mul(g, in[0], in[2]), in[1]);
+  rung_status status =
+      rg_onnx_nodes(&e->onnx, g, 3, in, (const rg_onnx_name *)name, 1, &y, e->state);
   rung_graph_destroy(g);
   return status;
 }
@@ -135,6 +156,7 @@ static rung_status export(const rung_network *network, rung_context *ctx, char *
   e.mixed = rg_alloc(ctx, rg_mixed_bytes(network), 1);
   rung_status status = e.mixed ? put_normalisation(&e) : RUNG_E_MEMORY;
   for (int i = 0; status == RUNG_OK && i < network->blocks.count; i++) status = put_block(&e, i);
+  if (status == RUNG_OK) status = put_units(&e);
   if (status == RUNG_OK) status = put_file(&e, out, length);
   rg_onnx_free(&e.onnx);
   rg_free(ctx, e.mixed);
