@@ -53,6 +53,10 @@ typedef struct rung_training {
   double smoothness;     /**< Weight alpha of (alpha / 2h) sum ||theta_{j+1} - theta_j||^2 over the
                               layers of each stage. Default 0. */
   int64_t batch;         /**< Samples of a step. Default 64. */
+  int64_t micro_batch;   /**< Samples that are run at once, a divisor of the batch: gradients are
+                              summed, and batch normalisation takes its statistics of so many. 0: the
+                              whole batch; RUNG_MICRO_AUTO (default): the whole batch, or fewer where
+                              nothing else fits into `memory`. */
   rung_loss loss;        /**< Default RUNG_CROSS_ENTROPY. */
   double smoothing;      /**< Label smoothing, 0..1. Default 0. */
   double delta;          /**< Huber's. Default 1. */
@@ -73,6 +77,7 @@ typedef struct rung_training {
 } rung_training;
 
 #define RUNG_TAU_AUTO (-1.0) /**< See rung_training. */
+#define RUNG_MICRO_AUTO (-1) /**< See rung_training. */
 
 /** The defaults. */
 RUNG_API rung_training rung_training_default(void);

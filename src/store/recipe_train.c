@@ -117,6 +117,9 @@ static const rg_recipe_key keys[] = {
      "how often all training samples are gone through"},
     {"training.batch", RG_VALUE_WHOLE, "64", 1, MANY, "all", "samples",
      "samples of a step; all: every step takes all of them"},
+    {"training.micro_batch", RG_VALUE_WHOLE, "auto", 0, MANY, "auto", "samples",
+     "samples that are run at once, a divisor of batch; 0: all; auto: all, or fewer where nothing "
+     "else fits into memory"},
     {"training.loss", RG_VALUE_CHOICE, "cross-entropy", 0, 0, "cross-entropy squared huber", NULL,
      "what is minimised; squared and huber predict numbers instead of classes"},
     {"training.smoothing", RG_VALUE_NUMBER, "0", 0, 0.99, NULL, NULL,
@@ -277,6 +280,9 @@ void rg_recipe_training(const rung_recipe *recipe, rung_training *out) {
   t.average = rg_recipe_real(recipe, "training.average");
   t.smoothness = rg_recipe_real(recipe, "training.smoothness");
   t.batch = rg_recipe_whole(recipe, "training.batch");
+  t.micro_batch = rg_recipe_is(recipe, "training.micro_batch", "auto")
+                      ? RUNG_MICRO_AUTO
+                      : rg_recipe_whole(recipe, "training.micro_batch");
   t.loss = rg_recipe_is(recipe, "training.loss", "squared") ? RUNG_SQUARED
            : rg_recipe_is(recipe, "training.loss", "huber") ? RUNG_HUBER
                                                             : RUNG_CROSS_ENTROPY;

@@ -105,6 +105,7 @@ static rung_status make_part(rg_modular *m, int module) {
 static rg_pass_options pass_options(const rg_modular *m, size_t memory) {
   const rung_training *t = &m->trainer->training;
   return (rg_pass_options){.batch = t->batch,
+                           .micro = t->micro_batch,
                            .loss = t->loss,
                            .smoothing = t->smoothing,
                            .delta = t->delta,
@@ -432,8 +433,11 @@ rung_status rg_modular_tell(const rg_modular *m, char **out) {
     size_t bytes = p->state_bytes + p->workspace_bytes;
     if (bytes > most) most = bytes;
     if (bytes < least) least = bytes;
-    if (k == 0 || rg_pass_get_plan(m->list[k - 1].pass)->activations != p->activations)
-      rg_text_printf(&text, " %s (from module %d)", rg_activations_name(p->activations), k + 1);
+    const rg_pass_plan *before = k ? rg_pass_get_plan(m->list[k - 1].pass) : NULL;
+    if (before && before->activations == p->activations && before->micro == p->micro) continue;
+    rg_text_printf(&text, " %s (from module %d", rg_activations_name(p->activations), k + 1);
+    rg_trainer_tell_pieces(&text, m->list[k].pass, m->list[k].part, m->trainer->training.batch);
+    rg_text_add(&text, ")");
   }
   rg_text_printf(&text, "; states and workspace %.2f to %.2f MB a module, in one place",
                  (double)least / 1e6, (double)most / 1e6);

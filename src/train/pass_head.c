@@ -56,7 +56,8 @@ static rung_status loss_nodes(maker *m) {
     RG_TRY(cross_entropy(m, &value, &slope));
   else
     distance(m, &value, &slope);
-  rung_node share = rung_div(g, m->weight, rung_sum(g, m->weight, 1, 1));
+  rung_node share = m->weight; /* of a piece: that of the batch's loss */
+  if (!m->options->micro) share = rung_div(g, share, rung_sum(g, share, 1, 1));
   m->loss = rung_sum(g, rung_mul(g, value, share), 1, 0);
   m->slope = rung_mul(g, slope, rung_reshape(g, share, 2, (int64_t[]){m->options->batch, 1}));
   return m->slope == RUNG_NONE ? m->ctx->status : RUNG_OK;

@@ -138,7 +138,8 @@ static double more_work(const choice *c) {
 static rung_status consider(choice *c, int which, bool *fits) {
   rg_pass *pass = c->pass;
   pass->plan.total_bytes = bytes_of(c, which);
-  pass->plan.work = 1 + more_work(c) / c->all;
+  pass->plan.micro = pass->options.batch;
+  pass->plan.work = 1 + (more_work(c) + rg_pass_pieces_work(pass)) / c->all;
   size_t limit = pass->options.memory;
   *fits = !limit || pass->plan.total_bytes <= limit;
   if (!c->least || pass->plan.total_bytes < c->least) c->least = pass->plan.total_bytes;

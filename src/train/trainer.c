@@ -65,6 +65,7 @@ static rung_status make_optimiser(rung_trainer *t) {
 /* The pass gets what the optimiser leaves of the memory allowed. */
 static rung_status make_pass(rung_trainer *t, size_t used, bool observe, size_t *needed) {
   rg_pass_options o = {.batch = t->training.batch,
+                       .micro = t->training.micro_batch,
                        .loss = t->training.loss,
                        .smoothing = t->training.smoothing,
                        .delta = t->training.delta,
@@ -88,6 +89,14 @@ static rung_status make_pass(rung_trainer *t, size_t used, bool observe, size_t 
   return rg_pass_create(t->network, t->ctx, &o, &t->pass);
 }
 
+void rg_trainer_tell_pieces(rg_text *out, const rg_pass *pass, const rung_network *n,
+                            int64_t batch) {
+  int64_t micro = rg_pass_get_plan(pass)->micro;
+  if (micro == batch) return;
+  rg_text_printf(out, ", in pieces of %lld sample%s", (long long)micro, micro > 1 ? "s" : "");
+  if (n->statistics) rg_text_add(out, ", whose statistics normalisation takes");
+}
+
 static rung_status tell_plan(rung_trainer *t, size_t optimiser) {
   const rg_pass_plan *p = rg_pass_get_plan(t->pass);
   rg_text text;
@@ -95,6 +104,7 @@ static rung_status tell_plan(rung_trainer *t, size_t optimiser) {
   rg_text_printf(&text, "activations: %s", rg_activations_name(p->activations));
   if (p->activations == RUNG_RECOMPUTE)
     rg_text_printf(&text, " (every %lld layers)", (long long)p->segment);
+  rg_trainer_tell_pieces(&text, t->pass, t->network, t->training.batch);
   rg_text_printf(&text,
                  "; states %.2f MB, workspace %.2f MB, gradient %.2f MB, %s %.2f MB: %.2f MB; work "
                  "%.2f of store",

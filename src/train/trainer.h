@@ -60,6 +60,9 @@ size_t rg_trainer_state_bytes(const rung_network *network, const rung_training *
  * that the next step depends on beside its batch. */
 int rg_trainer_arrays(rung_trainer *trainer, rg_trainer_array *out);
 
+/* ", in pieces of 16 samples", where a pass has several. */
+void rg_trainer_tell_pieces(rg_text *out, const rg_pass *pass, const rung_network *network,
+                            int64_t batch);
 /* Operations of its passes, in those of passes that store everything: the mean over modules. */
 double rg_trainer_work(const rung_trainer *trainer);
 /* Its pass, or that of the last module. */
