@@ -79,9 +79,19 @@ rung_status rg_text_status(const rg_text *text);
 rung_status rg_read_file(rung_context *ctx, const char *path, size_t limit, char **out,
                          size_t *length);
 
+/* All of `length` bytes at an offset of a file. `path` for messages. */
+rung_status rg_read_at(rung_context *ctx, const char *path, int file, uint64_t offset, void *out,
+                       size_t length);
+
 /* Writes to a temporary file beside `path`, flushes it to the disk and renames it, so that `path`
  * holds the old bytes or the new, never a part. */
 rung_status rg_write_file(rung_context *ctx, const char *path, const void *data, size_t length);
+/* The same of bytes that lie in several places, one after the other. */
+typedef struct rg_bytes {
+  const void *data;
+  size_t length;
+} rg_bytes;
+rung_status rg_write_parts(rung_context *ctx, const char *path, int count, const rg_bytes *part);
 
 /* Seconds of a clock that never goes back. For progress and limits of time, never for results. */
 double rg_seconds(void);

@@ -76,7 +76,7 @@ static void tell_plan(rg_job *j) {
                  (long long)rung_network_parameters(j->network),
                  (long long)rg_network_layers(j->network));
   rg_text_printf(&text, "%s\n%.2f MB planned in all", rung_trainer_plan(j->trainer),
-                 (double)j->planned / 1e6);
+                 (double)rg_job_planned(j) / 1e6);
   if (j->limit) rg_text_printf(&text, ", %.2f MB allowed", (double)j->limit / 1e6);
   if (!text.failed) {
     told.plan = text.data;
@@ -129,7 +129,7 @@ static void sum_up(rg_job *j) {
                                   .test_loss = NAN,
                                   .test_accuracy = NAN,
                                   .parameters = rung_network_parameters(j->network),
-                                  .planned_bytes = j->planned,
+                                  .planned_bytes = rg_job_planned(j),
                                   .skipped = j->skipped,
                                   .restored = (int)s->restored,
                                   .cancelled = j->stopped};
@@ -159,7 +159,9 @@ static rung_status finish(rg_job *j, rung_network **out) {
   rung_network *kept = NULL;
   sum_up(j);
   rung_trainer_destroy(j->trainer);
+  rg_free(j->ctx, j->good.arrays); /* the kept model takes their room */
   j->trainer = NULL;
+  j->good.arrays = NULL;
   RG_TRY(take_kept(j, &kept));
   rung_status status = test(j, kept);
   if (status == RUNG_OK) status = tell_result(j);

@@ -58,6 +58,7 @@ typedef struct rg_job {
   size_t reading;         /* that reading the samples took, where that is worth telling */
   size_t planned, needed; /* needed: where it does not fit */
   size_t network_bytes;   /* weights and statistics */
+  int64_t judged;         /* samples at once where the network is only applied */
 
   /* data (job_data.c) */
   rung_dataset *set;
@@ -132,6 +133,8 @@ void rg_job_drop_level(rg_job *job);
 int64_t rg_job_epochs_of(const rg_job *job, int level);
 /* The first epoch (from 0) of a level. */
 int64_t rg_job_first_epoch(const rg_job *job, int level);
+/* Most bytes as planned, reading the samples included. */
+size_t rg_job_planned(const rg_job *job);
 /* Peak of the memory above the program itself. */
 size_t rg_job_peak(const rg_job *job);
 

@@ -12,10 +12,12 @@
 
 /* Stacks of threads, buffers of the C library and of what is read and written, pages of code that
  * are touched for the first time. */
-#define BESIDES ((size_t)4 << 20)
-/* Of the trainer's arrays: the last good state, the best model (at most as large), and the state's
- * file as it is written or read, which holds the arrays and the last good ones. */
-#define COPIES 4
+#define BESIDES ((size_t)2700 << 10)
+/* Samples that are judged at once where there is room: enough for products to be fast, few enough
+ * for the cache. */
+#define MOST_JUDGED 64
+/* Of the limit judging may take this part, unless a single sample takes more. */
+#define JUDGED_PART 8
 
 /* ---- levels ---- */
 
@@ -99,29 +101,40 @@ static rung_status make_network(rg_job *j, const rung_network *from) {
 
 /* ---- the plan ---- */
 
-/* An evaluation of held-out samples. */
-static rung_status evaluate(rg_job *j) {
-  rung_context *ctx = j->ctx;
-  rung_batch batch;
-  if (!j->check) return RUNG_OK;
-  int64_t count = rung_batches_size(j->check);
-  RG_TRY(rung_batches_seek(j->check, 0, 0));
-  RG_TRY(rung_batches_next(j->check, &batch));
-  void *y =
-      rg_alloc(ctx, (size_t)(count * rung_network_outputs(j->network)), rung_dtype_size(j->dtype));
-  rung_status status = y ? rung_network_apply(j->network, ctx, count, batch.x, y) : RUNG_E_MEMORY;
-  rg_free(ctx, y);
-  return status;
+/* Bytes of a judgement of held-out samples, or those of the test, so many at once. */
+static rung_status measure_judging(rg_job *j, size_t *bytes) {
+  rg_inference *f;
+  int64_t count = j->check ? rung_batches_size(j->check) : j->training.batch;
+  size_t scores = (size_t)(count * rung_network_outputs(j->network)) * rung_dtype_size(j->dtype);
+  *bytes = 0;
+  if (!j->check && !rung_recipe_get(j->recipe, "data.test")) return RUNG_OK;
+  RG_TRY(rg_inference_create_to(j->network, j->ctx, count < j->judged ? count : j->judged,
+                                rung_network_exits(j->network) + 1, &f));
+  *bytes = scores + rg_inference_bytes(f);
+  rg_inference_destroy(f);
+  return RUNG_OK;
+}
+
+/* How many samples are judged at once; what comes of it is the same to the bit. */
+static rung_status choose_judged(rg_job *j, size_t *bytes) {
+  j->judged = MOST_JUDGED;
+  RG_TRY(measure_judging(j, bytes));
+  while (j->limit && j->judged > 1 && *bytes > j->limit / JUDGED_PART) {
+    j->judged /= 2;
+    RG_TRY(measure_judging(j, bytes));
+  }
+  return RUNG_OK;
 }
 
 /* Bytes that what comes between two epochs takes for a while: evaluation, a look at stability. */
 static rung_status measure_pause(rg_job *j, size_t *bytes) {
   rung_context *ctx = j->ctx;
-  size_t peak = ctx->bytes_peak, now = ctx->bytes_now;
+  size_t judging, peak = ctx->bytes_peak, now = ctx->bytes_now;
+  RG_TRY(choose_judged(j, &judging));
   ctx->bytes_peak = now;
-  rung_status status = evaluate(j);
-  if (status == RUNG_OK) status = rg_job_try_stability(j);
+  rung_status status = rg_job_try_stability(j);
   *bytes = ctx->bytes_peak - now;
+  if (*bytes < judging) *bytes = judging;
   if (ctx->bytes_peak < peak) ctx->bytes_peak = peak;
   return status;
 }
@@ -133,11 +146,12 @@ static size_t data_bytes(const rg_job *j) {
 }
 
 /* What is there whatever the trainer's plan. */
-static rung_status measure_rest(rg_job *j, size_t *bytes) {
-  size_t pause, state = rg_trainer_state_bytes(j->network, &j->training);
+static rung_status measure_rest(rg_job *j, size_t state, size_t *bytes) {
+  size_t pause;
   RG_TRY(measure_pause(j, &pause));
-  /* Sums that a resumed run comes to as well: the plan may not depend on where it was cut. */
-  *bytes = data_bytes(j) + j->network_bytes + pause + COPIES * state + BESIDES;
+  /* Sums that a resumed run comes to as well: the plan may not depend on where it was cut. The last
+   * good state and the best model are copies; files are written from where things lie. */
+  *bytes = data_bytes(j) + 2 * j->network_bytes + pause + state + BESIDES;
   return RUNG_OK;
 }
 
@@ -171,11 +185,11 @@ static rung_status fail_budget(const rg_job *j, size_t rest, size_t least) {
 
 /* *missing: bytes that it takes more than is allowed, where that is why it failed. */
 static rung_status make_trainer(rg_job *j, size_t *missing) {
-  size_t rest, least = 0;
+  size_t rest, state = rg_trainer_state_bytes(j->network, &j->training), least = 0;
   rung_training t = j->training;
   int level = (int)j->standing.level;
   *missing = 0;
-  RG_TRY(measure_rest(j, &rest));
+  RG_TRY(measure_rest(j, state, &rest));
   if (j->limit) t.memory = j->limit > rest ? j->limit - rest : 1;
   rung_status status =
       rg_trainer_create(j->network, j->ctx, &t, rg_job_epochs_of(j, level) * j->per_epoch,
@@ -185,7 +199,7 @@ static rung_status make_trainer(rg_job *j, size_t *missing) {
     return fail_budget(j, rest, least);
   }
   if (status != RUNG_OK) return status;
-  j->planned = rest + rung_trainer_bytes(j->trainer);
+  j->planned = rest - state + rg_snapshot_bytes(j->trainer) + rung_trainer_bytes(j->trainer);
   j->good.arrays = rg_alloc(j->ctx, rg_snapshot_bytes(j->trainer), 1);
   j->best = rg_alloc(j->ctx, j->network_bytes, 1);
   return j->good.arrays && j->best ? RUNG_OK : RUNG_E_MEMORY;
@@ -248,8 +262,7 @@ static rung_status open_within_limit(rg_job *j) {
 
 /* To read a table may take more than to hold it. */
 static rung_status open_samples(rg_job *j) {
-  if (!j->limit) return rg_job_open_data(j, 0);
-  RG_TRY(open_within_limit(j));
+  RG_TRY(j->limit ? open_within_limit(j) : rg_job_open_data(j, 0));
   size_t taken = rg_job_peak(j);
   j->reading = taken <= BESIDES ? 0 : taken + taken / 32; /* pages vary */
   return RUNG_OK;
@@ -326,7 +339,7 @@ static rung_planned row_of(const rg_job *j, rung_status status) {
   rung_planned row = {.modules = j->modules, .planned_bytes = j->needed, .work = NAN};
   if (status != RUNG_OK) return row;
   row.fits = 1;
-  row.planned_bytes = j->planned;
+  row.planned_bytes = rg_job_planned(j);
   row.step_bytes = rung_trainer_bytes(j->trainer);
   row.work = rg_trainer_work(j->trainer);
   return row;
@@ -350,6 +363,10 @@ rung_status rg_job_plan_all(rg_job *j, int most, rung_planned *rows, int *count)
   }
   if (*count > 0) rung_clear_error(j->ctx);
   return *count > 0 ? RUNG_OK : status;
+}
+
+size_t rg_job_planned(const rg_job *j) {
+  return j->planned > j->reading ? j->planned : j->reading;
 }
 
 size_t rg_job_peak(const rg_job *j) {
