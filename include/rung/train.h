@@ -194,10 +194,14 @@ typedef struct rung_planned {
                              that would do. */
   size_t step_bytes;    /**< Of it: what steps take, with the optimiser; 0 where it does not fit. */
   double work;          /**< Of passes, in those that store everything: 1 and more; NaN likewise. */
+  int64_t micro_batch;  /**< Samples that are run at once, at the fewest; 0 likewise. */
+  double step_seconds;  /**< Measured: one step on the first batch, after one to warm up; with
+                           modules  in turn the mean over them; NaN likewise. */
+  int64_t steps_per_epoch; /**< How many of them an epoch has. */
 } rung_planned;
 /**
  * Plans a training without doing it: end to end, and cut into 2, 3, 4, 6, ... modules, each as
- * rung_train() would plan it.
+ * rung_train() would plan it, and takes two steps of each that fits to tell the time.
  * @param rows [most], written; *count of them
  */
 RUNG_API rung_status rung_train_plan(rung_context *ctx, const rung_recipe *recipe, int most,

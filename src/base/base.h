@@ -10,6 +10,8 @@
 #include "rung/base.h"
 
 #define RG_ALIGN 64 /* bytes; one AVX-512 register, one cache line */
+/* What stands in front of memory from rg_alloc() and is counted with it: see memory.c. */
+#define RG_ALLOCATION_BYTES (RG_ALIGN + 24)
 
 struct rung_context {
   rung_allocator allocator;
@@ -99,6 +101,8 @@ double rg_seconds(void);
 /* Bytes of this process's resident memory now, or at their peak; 0 where the system does not say.
  */
 size_t rg_resident(bool peak);
+/* Gives pages of memory that was freed back to the system, where the C library can. */
+void rg_trim_memory(void);
 
 /* Sends a line to the context's log, if it has one. */
 void rg_log(rung_context *ctx, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -145,8 +145,11 @@ static const rg_recipe_key keys[] = {
      "warn: measure each layer in each epoch and say which is unstable; project: keep it inside"},
     {"training.scheme", RG_VALUE_CHOICE, "end-to-end", 0, 0, "end-to-end modulewise", NULL,
      "modulewise: the network is cut into modules, each trained under a classifier of its own"},
-    {"training.procedure", RG_VALUE_CHOICE, "parallel", 0, 0, "parallel sequential multilap", NULL,
-     "modulewise: all modules in each step, one after the other, or the same in laps"},
+    {"training.procedure", RG_VALUE_CHOICE, "parallel", 0, 0, "parallel sequential multilap auto",
+     NULL,
+     "modulewise: all modules in each step, one after the other, or the same in laps; auto: "
+     "parallel "
+     "where that fits into memory, else sequential"},
     {"training.modules", RG_VALUE_WHOLE, "4", 1, 64, "auto", NULL,
      "modulewise: how many; cut so that their states take about the same memory; auto: the fewest "
      "that fit into training.memory"},
@@ -493,6 +496,7 @@ static rung_status check_modules(const rung_recipe *recipe, rung_context *ctx) {
     return rg_recipe_fail(recipe, ctx, "training.smoothness",
                           "smoothness in time spans modules: not with scheme modulewise");
   if (!rg_recipe_is(recipe, "training.procedure", "parallel") &&
+      !rg_recipe_is(recipe, "training.procedure", "auto") &&
       rg_recipe_whole(recipe, "training.patience") > 0)
     return rg_recipe_fail(recipe, ctx, "training.patience",
                           "modules that are trained in turn have their epochs: no patience");

@@ -58,6 +58,7 @@ typedef struct rg_job {
   size_t reading;         /* that reading the samples took, where that is worth telling */
   size_t planned, needed; /* needed: where it does not fit */
   size_t network_bytes;   /* weights and statistics */
+  bool hasty;             /* a plan that does not fit is given up as early as can be */
   int64_t judged;         /* samples at once where the network is only applied */
 
   /* data (job_data.c) */

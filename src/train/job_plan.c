@@ -12,12 +12,12 @@
 
 /* Stacks of threads, buffers of the C library and of what is read and written, pages of code that
  * are touched for the first time. */
-#define BESIDES ((size_t)2700 << 10)
+#define BESIDES ((size_t)2900 << 10)
 /* Samples that are judged at once where there is room: enough for products to be fast, few enough
  * for the cache. */
 #define MOST_JUDGED 64
 /* Of the limit judging may take this part, unless a single sample takes more. */
-#define JUDGED_PART 8
+#define JUDGED_PART 32
 
 /* ---- levels ---- */
 
@@ -116,12 +116,13 @@ static rung_status measure_judging(rg_job *j, size_t *bytes) {
 }
 
 /* How many samples are judged at once; what comes of it is the same to the bit. */
-static rung_status choose_judged(rg_job *j, size_t *bytes) {
+static rung_status choose_judged(rg_job *j) {
+  size_t bytes;
   j->judged = MOST_JUDGED;
-  RG_TRY(measure_judging(j, bytes));
-  while (j->limit && j->judged > 1 && *bytes > j->limit / JUDGED_PART) {
+  RG_TRY(measure_judging(j, &bytes));
+  while (j->limit && j->judged > 1 && bytes > j->limit / JUDGED_PART) {
     j->judged /= 2;
-    RG_TRY(measure_judging(j, bytes));
+    RG_TRY(measure_judging(j, &bytes));
   }
   return RUNG_OK;
 }
@@ -130,7 +131,7 @@ static rung_status choose_judged(rg_job *j, size_t *bytes) {
 static rung_status measure_pause(rg_job *j, size_t *bytes) {
   rung_context *ctx = j->ctx;
   size_t judging, peak = ctx->bytes_peak, now = ctx->bytes_now;
-  RG_TRY(choose_judged(j, &judging));
+  RG_TRY(measure_judging(j, &judging));
   ctx->bytes_peak = now;
   rung_status status = rg_job_try_stability(j);
   *bytes = ctx->bytes_peak - now;
@@ -183,18 +184,18 @@ static rung_status fail_budget(const rg_job *j, size_t rest, size_t least) {
                  (double)data / 1e6, (double)least / 1e6, (double)(rest - data) / 1e6);
 }
 
-/* *missing: bytes that it takes more than is allowed, where that is why it failed. */
-static rung_status make_trainer(rg_job *j, size_t *missing) {
-  size_t rest, state = rg_trainer_state_bytes(j->network, &j->training), least = 0;
+static rung_status make_with_judged(rg_job *j, size_t *missing) {
+  size_t rest, state, least = 0;
   rung_training t = j->training;
   int level = (int)j->standing.level;
   *missing = 0;
+  RG_TRY(rg_trainer_state_bytes(j->network, &j->training, &state));
   RG_TRY(measure_rest(j, state, &rest));
   if (j->limit) t.memory = j->limit > rest ? j->limit - rest : 1;
-  rung_status status =
-      rg_trainer_create(j->network, j->ctx, &t, rg_job_epochs_of(j, level) * j->per_epoch,
-                        j->per_epoch, strcmp(j->stability, "off") != 0, &least, &j->trainer);
-  if (status == RUNG_E_BUDGET && j->limit) {
+  rung_status status = rg_trainer_create(
+      j->network, j->ctx, &t, rg_job_epochs_of(j, level) * j->per_epoch, j->per_epoch,
+      strcmp(j->stability, "off") != 0, j->hasty, &least, &j->trainer);
+  if (status == RUNG_E_BUDGET && j->limit && least) {
     *missing = rest + least - j->limit;
     return fail_budget(j, rest, least);
   }
@@ -203,6 +204,17 @@ static rung_status make_trainer(rg_job *j, size_t *missing) {
   j->good.arrays = rg_alloc(j->ctx, rg_snapshot_bytes(j->trainer), 1);
   j->best = rg_alloc(j->ctx, j->network_bytes, 1);
   return j->good.arrays && j->best ? RUNG_OK : RUNG_E_MEMORY;
+}
+
+/* *missing: bytes that it takes more than is allowed, where that is why it failed. */
+static rung_status make_trainer(rg_job *j, size_t *missing) {
+  *missing = 0;
+  RG_TRY(choose_judged(j));
+  rung_status status = make_with_judged(j, missing);
+  if (status != RUNG_E_BUDGET || !j->limit || j->judged == 1) return status;
+  rung_clear_error(j->ctx);
+  j->judged = 1;
+  return make_with_judged(j, missing);
 }
 
 rung_status rg_job_make_level(rg_job *j, const rung_network *from) {
@@ -277,45 +289,116 @@ static rung_status check_reading(const rg_job *j) {
                  (double)j->limit / 1e6, megabytes(j->reading));
 }
 
+/* ---- modules and procedure ---- */
+
+/* The numbers of modules that are tried. */
+static const int numbers[] = {2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64};
+#define NUMBERS ((int)(sizeof numbers / sizeof *numbers))
+
+/* Turns that modules have; without turns none. */
+static int64_t turns_of(const rg_job *j) {
+  if (!j->training.modulewise || strcmp(j->training.procedure, "parallel") == 0) return 0;
+  return strcmp(j->training.procedure, "multilap") == 0 ? j->modules * j->training.laps
+                                                        : j->modules;
+}
+
 /* Modules in turn need an epoch each. */
 static rung_status check_turns(const rg_job *j) {
-  int64_t turns = j->modules;
-  if (!j->training.modulewise || strcmp(j->training.procedure, "parallel") == 0) return RUNG_OK;
-  if (strcmp(j->training.procedure, "multilap") == 0) turns *= j->training.laps;
+  int64_t turns = turns_of(j);
   if (j->epochs >= turns) return RUNG_OK;
   return rg_recipe_fail(j->recipe, j->ctx, "training.epochs",
                         "expected an epoch for each of the %lld turns of modules, found %lld",
                         (long long)turns, (long long)j->epochs);
 }
 
-/* The numbers of modules that are tried. */
-static const int numbers[] = {2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64};
+/* The cheapest way so far, and the least that any way takes that does not fit. */
+typedef struct search {
+  int modules; /* 0: none yet */
+  const char *procedure;
+  double operations;
+  bool whole; /* all passes are of whole batches */
+  size_t least;
+  char message[sizeof((rung_context *)NULL)->message]; /* of the least */
+  bool done; /* nothing with more modules is worth a look */
+} search;
 
-/* The fewest modules that fit; without a limit two. The last error is that of the most. */
-static rung_status try_modules(rg_job *j) {
-  char message[sizeof j->ctx->message];
-  rung_status status = RUNG_OK;
-  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-    j->modules = numbers[i];
-    if (i > 0) memcpy(message, rung_error(j->ctx), strlen(rung_error(j->ctx)) + 1);
-    rung_clear_error(j->ctx);
-    rung_status next = try_level(j);
-    if (next == RUNG_OK || (next != RUNG_E_BUDGET && i == 0)) return next;
-    rg_job_drop_level(j);
-    if (next != RUNG_E_BUDGET) { /* no more modules than layers */
-      rung_clear_error(j->ctx);
-      return rg_fail(j->ctx, status, "%s", message);
-    }
-    status = next;
+static void note_refusal(rg_job *j, search *s) {
+  if (s->least && s->least <= j->needed) return;
+  s->least = j->needed;
+  memcpy(s->message, rung_error(j->ctx), strlen(rung_error(j->ctx)) + 1);
+}
+
+static void note_way(rg_job *j, search *s) {
+  double operations = rg_trainer_operations(j->trainer);
+  bool whole = rg_trainer_micro(j->trainer) == j->training.batch;
+  if (s->modules && (whole < s->whole || (whole == s->whole && operations >= s->operations)))
+    return;
+  s->modules = j->modules;
+  s->procedure = j->training.procedure;
+  s->operations = operations;
+  s->whole = whole;
+}
+
+/* *plain: it fits with all stored, so that nothing behind it is cheaper; then the level
+ * stands, else it is dropped. */
+static rung_status try_way(rg_job *j, int modules, const char *procedure, search *s, bool *plain) {
+  *plain = false;
+  j->modules = modules;
+  j->training.procedure = procedure;
+  if (j->epochs < turns_of(j)) return RUNG_OK;
+  rung_clear_error(j->ctx);
+  j->hasty = s->modules || s->least; /* there is something to fall back on */
+  rung_status status = try_level(j);
+  if (status == RUNG_OK) {
+    *plain = rg_trainer_work(j->trainer) <= 1;
+    note_way(j, s);
+  } else if (status == RUNG_E_BUDGET && j->needed > j->limit) {
+    note_refusal(j, s);
+  } else {
+    s->done = true; /* no more modules than layers, or more programs than memory */
   }
-  return status;
+  bool hasty = j->hasty;
+  j->hasty = false;
+  if (!*plain) rg_job_drop_level(j);
+  return s->done && !hasty ? status : RUNG_OK;
+}
+
+/* With modules in turn where it helps: trained as long, each step of a later module computes again
+ * what those before hand on. Patience and turns do not go together. */
+static rung_status try_number(rg_job *j, int modules, search *s, bool *plain) {
+  bool any = strcmp(rung_recipe_get(j->recipe, "training.procedure"), "auto") == 0;
+  RG_TRY(try_way(j, modules, any ? "parallel" : j->training.procedure, s, plain));
+  bool whole = s->modules == modules && s->whole;
+  if (!any || whole || j->patience) return RUNG_OK;
+  return try_way(j, modules, "sequential", s, plain);
+}
+
+/* The number of modules and the procedure with the least operations that fit: whole batches before
+ * pieces, fewer modules before more. Without a limit that is the first that is tried. */
+static rung_status choose_way(rg_job *j) {
+  search s = {0};
+  bool plain = false;
+  int fixed = j->modules, count = fixed ? 1 : NUMBERS;
+  for (int i = 0; i < count && !plain && !s.done; i++) {
+    rung_status status = try_number(j, fixed ? fixed : numbers[i], &s, &plain);
+    if (status != RUNG_OK) return status;
+  }
+  rung_clear_error(j->ctx);
+  if (plain) return RUNG_OK;
+  if (!s.modules && !s.least) return check_turns(j);
+  if (!s.modules) j->needed = s.least;
+  if (!s.modules) return rg_fail(j->ctx, RUNG_E_BUDGET, "%s", s.message);
+  j->modules = s.modules;
+  j->training.procedure = s.procedure;
+  return try_level(j);
 }
 
 /* The last level, which takes the most, is tried first. */
 static rung_status plan_run(rg_job *j) {
   double level = j->standing.level;
-  if (!j->modules)
-    RG_TRY(try_modules(j));
+  bool any = strcmp(j->training.procedure, "auto") == 0;
+  if (j->training.modulewise && (!j->modules || any))
+    RG_TRY(choose_way(j));
   else if (!j->limit || (int)level == j->levels - 1)
     RG_TRY(try_level(j));
   if (j->trainer) return check_turns(j);
@@ -330,28 +413,63 @@ rung_status rg_job_prepare(rg_job *j) {
   RG_TRY(open_samples(j));
   RG_TRY(rg_job_look_at_test(j));
   RG_TRY(plan_run(j));
+  rg_trim_memory(); /* of the plans that were thought of */
   return check_reading(j);
 }
 
 /* ---- planning alone ---- */
 
-static rung_planned row_of(const rg_job *j, rung_status status) {
-  rung_planned row = {.modules = j->modules, .planned_bytes = j->needed, .work = NAN};
+/* Seconds of the second of two steps on a batch; NaN where they cannot be taken. */
+static double time_step(rg_job *j) {
+  rung_batch batch;
+  double begun = 0;
+  rung_status status = rung_batches_seek(j->batches, 0, 0);
+  if (status == RUNG_OK) status = rung_batches_next(j->batches, &batch);
+  for (int i = 0; i < 2 && status == RUNG_OK; i++) {
+    begun = rg_seconds();
+    status = rung_trainer_step(j->trainer, batch.x, batch.y, batch.weight, NULL);
+  }
+  double seconds = rg_seconds() - begun;
+  if (status != RUNG_OK) rung_clear_error(j->ctx);
+  return status == RUNG_OK ? seconds : NAN;
+}
+
+/* Of a step; with modules in turn the mean over a step in the first turn of each. */
+static double time_steps(rg_job *j) {
+  int64_t turns = turns_of(j), steps = j->trainer->steps;
+  double sum = 0;
+  if (!turns || j->epochs < turns) return time_step(j);
+  for (int64_t k = 0; k < j->modules; k++) {
+    j->trainer->step = (int64_t)((double)steps * (double)(2 * k + 1) / (double)(2 * turns));
+    sum += time_step(j);
+  }
+  return sum / j->modules;
+}
+
+static rung_planned row_of(rg_job *j, rung_status status) {
+  rung_planned row = {.modules = j->modules,
+                      .planned_bytes = j->needed,
+                      .work = NAN,
+                      .step_seconds = NAN,
+                      .steps_per_epoch = j->per_epoch};
   if (status != RUNG_OK) return row;
   row.fits = 1;
   row.planned_bytes = rg_job_planned(j);
   row.step_bytes = rung_trainer_bytes(j->trainer);
   row.work = rg_trainer_work(j->trainer);
+  row.micro_batch = rg_trainer_micro(j->trainer);
+  row.step_seconds = time_steps(j);
   return row;
 }
 
 rung_status rg_job_plan_all(rg_job *j, int most, rung_planned *rows, int *count) {
-  int tried = (int)(sizeof numbers / sizeof *numbers);
+  bool any = strcmp(j->training.procedure, "auto") == 0;
   rung_status status = open_samples(j);
-  for (int i = -1; i < tried && *count < most && status == RUNG_OK; i++) {
+  for (int i = -1; i < NUMBERS && *count < most && status == RUNG_OK; i++) {
     j->modules = i < 0 ? 1 : numbers[i];
     j->training.modulewise = j->modules > 1;
-    status = try_level(j);
+    if (any) j->training.procedure = i < 0 ? "parallel" : "auto";
+    status = any && i >= 0 ? choose_way(j) : try_level(j);
     bool planned = status == RUNG_OK || (status == RUNG_E_BUDGET && j->needed > j->limit);
     if (planned) rows[(*count)++] = row_of(j, status);
     rg_job_drop_level(j);

@@ -13,6 +13,8 @@
 #define FOLLOW 0.05
 /* The weight stays within this factor of where it began. */
 #define RANGE 1e3
+/* What frozen modules compute at once where memory counts; the bits are the same. */
+#define FEW_SAMPLES 8
 
 typedef struct member {
   rung_network *part; /* its numbers are the whole's while a step is on */
@@ -38,6 +40,7 @@ struct rg_modular {
   int modules;
   member *list;     /* [modules] */
   penalty *penalty; /* [modules] */
+  rg_stepper *once; /* where each module has one turn: the optimiser's state of them all */
   char *arena;      /* of all passes, which run one after the other */
   char *handed[2];  /* what the last module and the one before it handed on */
   char (*name)[RG_MOST_DESCENT_STATES][NAME_LENGTH]; /* [modules]: of their optimisers' arrays */
@@ -47,6 +50,11 @@ struct rg_modular {
 
 static bool in_parallel(const rung_training *t) {
   return strcmp(t->procedure, "parallel") == 0;
+}
+
+/* Does each module have one turn, so that no optimiser is wanted again? */
+static bool in_sequence(const rung_training *t) {
+  return strcmp(t->procedure, "sequential") == 0;
 }
 
 /* The first step of turn `turn` of `turns`. */
@@ -99,7 +107,16 @@ static rung_status make_part(rg_modular *m, int module) {
   RG_TRY(rg_stepper_create(m->ctx, descent, &t->training, t->network->dtype, own->part->parameters,
                            own->part->decaying, &own->stepper));
   if (in_parallel(&t->training) || module == m->modules - 1) return RUNG_OK;
-  return rg_inference_create_to(own->part, m->ctx, t->training.batch, RG_BODY, &own->body);
+  int64_t samples = t->training.batch;
+  if (t->training.memory && samples > FEW_SAMPLES) samples = FEW_SAMPLES;
+  return rg_inference_create_to(own->part, m->ctx, samples, RG_BODY, &own->body);
+}
+
+static void share_state(rg_modular *m) {
+  rg_stepper *stepper[RUNG_MOST_EXITS + 1];
+  if (!in_sequence(&m->trainer->training)) return;
+  for (int k = 0; k < m->modules; k++) stepper[k] = m->list[k].stepper;
+  m->once = rg_stepper_share(m->modules, stepper);
 }
 
 static rg_pass_options pass_options(const rg_modular *m, size_t memory) {
@@ -139,18 +156,22 @@ typedef struct takings {
   size_t held, arrays;
 } takings;
 
-/* All passes, with at most so many bytes of arrays each (0: any). */
-static rung_status try_passes(rg_modular *m, size_t most, takings *out) {
-  size_t before = rung_memory_now(m->ctx);
+/* All passes, with at most so many bytes of arrays each (0: any). `end`: give up where they hold
+ * more than this (0: never), so that what does not fit is not held to be looked at. */
+static rung_status try_passes(rg_modular *m, size_t most, size_t end, takings *out) {
   drop_passes(m);
+  size_t before = rung_memory_now(m->ctx);
   *out = (takings){0, 0};
   for (int k = 0; k < m->modules; k++) {
     rg_pass_options o = pass_options(m, most);
     RG_TRY(rg_pass_create(m->list[k].part, m->ctx, &o, &m->list[k].pass));
     size_t bytes = rg_pass_memory_bytes(m->list[k].pass);
     if (bytes > out->arrays) out->arrays = bytes;
+    out->held = rung_memory_now(m->ctx) - before + RG_ALLOCATION_BYTES; /* the place's own */
+    if (end && out->held > end)
+      return rg_fail(m->ctx, RUNG_E_BUDGET, "modules: their programs take more than %zu bytes",
+                     end);
   }
-  out->held = rung_memory_now(m->ctx) - before;
   return RUNG_OK;
 }
 
@@ -171,13 +192,14 @@ static rung_status least_arrays(rg_modular *m, size_t *out) {
 }
 
 /* Within `memory`: what programs leave of it is for arrays, and how large programs are depends on
- * that; so a few rounds, and then the least. */
+ * that; so a few rounds, and then the least. Of a hasty trainer *least stays 0 where programs alone
+ * are too much. */
 static rung_status fit_passes(rg_modular *m, size_t memory, size_t *least, takings *t) {
   enum { ROUNDS = 4 };
-  size_t most;
-  RG_TRY(try_passes(m, 0, t));
+  size_t most, end = m->trainer->hasty ? memory : 0;
+  RG_TRY(try_passes(m, 0, end, t));
   for (int i = 0; i < ROUNDS && memory && t->held + t->arrays > memory && t->held < memory; i++) {
-    rung_status status = try_passes(m, memory - t->held, t);
+    rung_status status = try_passes(m, memory - t->held, end, t);
     if (status != RUNG_OK && status != RUNG_E_BUDGET) return status;
     rung_clear_error(m->ctx);
     if (status == RUNG_E_BUDGET) break;
@@ -185,11 +207,12 @@ static rung_status fit_passes(rg_modular *m, size_t memory, size_t *least, takin
   bool all = m->list[m->modules - 1].pass != NULL;
   if (!memory || (all && t->held + t->arrays <= memory)) return RUNG_OK;
   RG_TRY(least_arrays(m, &most));
-  RG_TRY(try_passes(m, most, t));
-  *least = t->held + t->arrays;
-  if (*least <= memory) return RUNG_OK;
+  RG_TRY(try_passes(m, most, end, t));
+  most = t->held + t->arrays;
+  *least = most;
+  if (most <= memory) return RUNG_OK;
   return rg_fail(m->ctx, RUNG_E_BUDGET,
-                 "modules: %zu bytes do not hold their passes, which take %zu", memory, *least);
+                 "modules: %zu bytes do not hold their passes, which take %zu", memory, most);
 }
 
 static rung_status make_passes(rg_modular *m, size_t memory, size_t *least) {
@@ -212,18 +235,19 @@ static rung_status make_handed(rg_modular *m) {
   return RUNG_OK;
 }
 
-static rung_status make(rg_modular *m, size_t memory, size_t *least) {
-  size_t before = rung_memory_now(m->ctx);
+/* `before`: bytes that were held then. */
+static rung_status make(rg_modular *m, size_t before, size_t memory, size_t *least) {
   m->list = rg_calloc(m->ctx, (size_t)m->modules, sizeof *m->list);
   m->penalty = rg_calloc(m->ctx, (size_t)m->modules, sizeof *m->penalty);
   m->name = rg_calloc(m->ctx, (size_t)m->modules, sizeof *m->name);
   if (!m->list || !m->penalty || !m->name) return RUNG_E_MEMORY;
   for (int k = 0; k < m->modules; k++) RG_TRY(make_part(m, k));
   RG_TRY(share_bodies(m));
+  share_state(m);
   RG_TRY(make_handed(m));
   size_t used = rung_memory_now(m->ctx) - before;
   rung_status status = make_passes(m, memory ? (memory > used ? memory - used : 1) : 0, least);
-  if (status == RUNG_E_BUDGET) *least += used;
+  if (status == RUNG_E_BUDGET && *least) *least += used;
   return status;
 }
 
@@ -251,12 +275,13 @@ static rung_status check(rung_context *ctx, const rung_training *t) {
 rung_status rg_modular_create(rung_trainer *t, size_t memory, size_t *least, rg_modular **out) {
   *out = NULL;
   RG_TRY(check(t->ctx, &t->training));
+  size_t before = rung_memory_now(t->ctx);
   rg_modular *m = rg_calloc(t->ctx, 1, sizeof *m);
   if (!m) return RUNG_E_MEMORY;
   m->ctx = t->ctx;
   m->trainer = t;
   m->modules = rung_network_exits(t->network) + 1;
-  rung_status status = make(m, memory, least);
+  rung_status status = make(m, before, memory, least);
   if (status == RUNG_OK)
     *out = m;
   else
@@ -340,6 +365,7 @@ static rung_status step_module(rg_modular *m, int module, const rg_turn *turn,
   double scale = clip > 0 && norm > clip ? clip / norm : 1;
   double rate = t->lowered *
                 rg_schedule_rate(&t->training, t->rate, turn->step, turn->steps, t->steps_of_epoch);
+  if (m->once && turn->first) rg_stepper_forget(own->stepper);
   own->stepper->steps = turn->step;
   RG_TRY(rg_stepper_step(own->stepper, rate, scale, own->part->theta, own->seen.gradient));
   follow_ratio(m, module);
@@ -392,7 +418,10 @@ int rg_modular_exit(const rg_modular *m) {
 
 int rg_modular_arrays(rg_modular *m, rg_trainer_array *out) {
   int count = 0;
-  for (int k = 0; k < m->modules; k++)
+  for (int i = 0; m->once && i < m->once->descent->states; i++)
+    out[count++] = (rg_trainer_array){m->once->descent->state_name[i], m->once->state[i],
+                                      m->once->parameters, false};
+  for (int k = 0; !m->once && k < m->modules; k++)
     for (int i = 0; i < m->list[k].stepper->descent->states; i++)
       out[count++] = (rg_trainer_array){m->name[k][i], m->list[k].stepper->state[i],
                                         m->list[k].part->parameters, false};
@@ -401,7 +430,35 @@ int rg_modular_arrays(rg_modular *m, rg_trainer_array *out) {
   return count;
 }
 
+rung_status rg_modular_state_bytes(const rung_network *n, const rung_training *t, size_t *out) {
+  int modules = rung_network_exits(n) + 1;
+  const rg_descent *descent = rg_descent_find(t->optimiser);
+  int64_t numbers = n->parameters;
+  if (in_sequence(t)) numbers = 0;
+  for (int k = 1; k <= modules && in_sequence(t); k++) {
+    rung_network *part;
+    RG_TRY(rg_network_module(n, n->ctx, k, &part));
+    if (part->parameters > numbers) numbers = part->parameters;
+    rung_network_destroy(part);
+  }
+  *out = (size_t)numbers * (size_t)(descent ? descent->states : 0) * rung_dtype_size(n->dtype) +
+         (size_t)modules * sizeof(penalty);
+  return RUNG_OK;
+}
+
 /* ---- what is seen ---- */
+
+/* A third of a pass that stores all is the way forwards. */
+double rg_modular_operations(const rg_modular *m) {
+  bool parallel = in_parallel(&m->trainer->training);
+  double sum = 0, before = 0;
+  for (int k = 0; k < m->modules; k++) {
+    const rg_pass_plan *p = rg_pass_get_plan(m->list[k].pass);
+    sum += p->operations + (parallel ? 0 : before);
+    before += p->operations / p->work / 3;
+  }
+  return sum;
+}
 
 int rg_modular_modules(const rg_modular *m) {
   return m->modules;

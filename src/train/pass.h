@@ -34,6 +34,7 @@ typedef struct rg_pass_plan {
   rung_activations activations; /* never RUNG_ACTIVATIONS_AUTO */
   int64_t segment;              /* RUNG_RECOMPUTE: layers between checkpoints */
   double work;            /* estimated operations of a pass, in those of RUNG_STORE: 1 and more */
+  double operations;      /* of a pass over the batch, by the same estimate */
   size_t state_bytes;     /* stored states and kept arrays, at their most */
   size_t workspace_bytes; /* of the programs */
   size_t gradient_bytes;

@@ -121,6 +121,10 @@ static rung_status make_modules(rung_trainer *t, size_t used, size_t *needed) {
   rung_status status = rg_modular_create(t, allowed ? left : 0, needed, &t->modular);
   if (status != RUNG_E_BUDGET) return status;
   rung_clear_error(t->ctx);
+  if (!*needed)
+    return rg_fail(t->ctx, status,
+                   "memory: %zu bytes are too few for training module-wise: batch %lld, %d modules",
+                   allowed, (long long)t->training.batch, rung_network_exits(t->network) + 1);
   *needed += used;
   return rg_fail(t->ctx, status,
                  "memory: %zu bytes are allowed for training module-wise, but it takes at least "
@@ -145,8 +149,9 @@ static rung_status make(rung_trainer *t, bool observe, size_t *least) {
 
 rung_status rg_trainer_create(rung_network *network, rung_context *ctx,
                               const rung_training *training, int64_t steps, int64_t steps_of_epoch,
-                              bool observe, size_t *least, rung_trainer **out) {
+                              bool observe, bool hasty, size_t *least, rung_trainer **out) {
   *out = NULL;
+  *least = 0;
   rung_clear_error(ctx);
   RG_TRY(check(ctx, training, steps, steps_of_epoch));
   rung_trainer *t = rg_calloc(ctx, 1, sizeof *t);
@@ -158,6 +163,7 @@ rung_status rg_trainer_create(rung_network *network, rung_context *ctx,
   t->steps = steps;
   t->steps_of_epoch = steps_of_epoch;
   t->lowered = 1;
+  t->hasty = hasty;
   rung_status status = make(t, observe, least);
   if (status == RUNG_OK)
     *out = t;
@@ -170,16 +176,22 @@ rung_status rung_trainer_create(rung_network *network, rung_context *ctx,
                                 const rung_training *training, int64_t steps,
                                 int64_t steps_of_epoch, rung_trainer **out) {
   size_t least;
-  return rg_trainer_create(network, ctx, training, steps, steps_of_epoch, false, &least, out);
+  return rg_trainer_create(network, ctx, training, steps, steps_of_epoch, false, false, &least,
+                           out);
 }
 
-size_t rg_trainer_state_bytes(const rung_network *n, const rung_training *training) {
+rung_status rg_trainer_state_bytes(const rung_network *n, const rung_training *training,
+                                   size_t *out) {
   const rg_descent *descent = rg_descent_find(training->optimiser);
-  size_t averages = training->average > 0;
-  size_t arrays = 1 + averages + (size_t)(descent ? descent->states : 0);
-  size_t numbers = arrays * (size_t)n->parameters + (1 + averages) * (size_t)n->statistics;
-  size_t own = descent ? 0 : rg_full_batch_bytes(training->optimiser, n->parameters);
-  return numbers * rung_dtype_size(n->dtype) + own;
+  size_t averages = training->average > 0, size = rung_dtype_size(n->dtype), own = 0;
+  if (training->modulewise)
+    RG_TRY(rg_modular_state_bytes(n, training, &own));
+  else if (descent)
+    own = (size_t)descent->states * (size_t)n->parameters * size;
+  else
+    own = rg_full_batch_bytes(training->optimiser, n->parameters);
+  *out = (1 + averages) * (size_t)(n->parameters + n->statistics) * size + own;
+  return RUNG_OK;
 }
 
 void rung_trainer_destroy(rung_trainer *t) {
@@ -211,6 +223,19 @@ double rg_trainer_work(const rung_trainer *t) {
   int modules = rg_modular_modules(t->modular);
   for (int k = 1; k <= modules; k++) sum += rg_pass_get_plan(rg_modular_pass(t->modular, k))->work;
   return sum / modules;
+}
+
+double rg_trainer_operations(const rung_trainer *t) {
+  return t->modular ? rg_modular_operations(t->modular) : rg_pass_get_plan(t->pass)->operations;
+}
+
+int64_t rg_trainer_micro(const rung_trainer *t) {
+  int64_t least = rg_pass_get_plan(rg_trainer_pass(t))->micro;
+  for (int k = 1; t->modular && k <= rg_modular_modules(t->modular); k++) {
+    int64_t micro = rg_pass_get_plan(rg_modular_pass(t->modular, k))->micro;
+    if (micro < least) least = micro;
+  }
+  return least;
 }
 
 double rg_trainer_rate(const rung_trainer *t) {
