@@ -313,6 +313,7 @@ static rung_status check_turns(const rg_job *j) {
 
 /* The cheapest way so far, and the least that any way takes that does not fit. */
 typedef struct search {
+  int first;   /* the number that is tried first */
   int modules; /* 0: none yet */
   const char *procedure;
   double operations;
@@ -347,7 +348,7 @@ static rung_status try_way(rg_job *j, int modules, const char *procedure, search
   j->training.procedure = procedure;
   if (j->epochs < turns_of(j)) return RUNG_OK;
   rung_clear_error(j->ctx);
-  j->hasty = s->modules || s->least; /* there is something to fall back on */
+  j->hasty = modules != s->first; /* there is something to fall back on */
   rung_status status = try_level(j);
   if (status == RUNG_OK) {
     *plain = rg_trainer_work(j->trainer) <= 1;
@@ -376,9 +377,9 @@ static rung_status try_number(rg_job *j, int modules, search *s, bool *plain) {
 /* The number of modules and the procedure with the least operations that fit: whole batches before
  * pieces, fewer modules before more. Without a limit that is the first that is tried. */
 static rung_status choose_way(rg_job *j) {
-  search s = {0};
-  bool plain = false;
   int fixed = j->modules, count = fixed ? 1 : NUMBERS;
+  search s = {.first = fixed ? fixed : numbers[0]};
+  bool plain = false;
   for (int i = 0; i < count && !plain && !s.done; i++) {
     rung_status status = try_number(j, fixed ? fixed : numbers[i], &s, &plain);
     if (status != RUNG_OK) return status;
