@@ -60,7 +60,9 @@ static void close_job(rg_job *j) {
 
 static rung_status use_threads(rg_job *j) {
   int threads = (int)rg_recipe_whole(j->recipe, "run.threads");
-  return threads ? rung_set_threads(j->ctx, threads) : RUNG_OK;
+  if (threads) RG_TRY(rung_set_threads(j->ctx, threads));
+  j->threads = rung_threads(j->ctx);
+  return RUNG_OK;
 }
 
 /* ---- beginning ---- */
@@ -78,6 +80,9 @@ static void tell_plan(rg_job *j) {
   rg_text_printf(&text, "%s\n%.2f MB planned in all", rung_trainer_plan(j->trainer),
                  (double)rg_job_planned(j) / 1e6);
   if (j->limit) rg_text_printf(&text, ", %.2f MB allowed", (double)j->limit / 1e6);
+  if (rung_threads(j->ctx) < j->threads)
+    rg_text_printf(&text, ", %d of %d threads, as there is no room for more", rung_threads(j->ctx),
+                   j->threads);
   if (!text.failed) {
     told.plan = text.data;
     if (j->progress(j->user, &told) != 0) j->stopped = true;

@@ -95,6 +95,7 @@ typedef struct rg_job {
   void *user;
   double steps_here;  /* steps of this session */
   int threads_before; /* as the context had them set */
+  int threads;        /* that are asked for; memory may allow fewer */
   double told;        /* rg_seconds() when the caller was told last */
   bool stopped;       /* the caller stopped it */
 } rg_job;

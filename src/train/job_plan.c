@@ -206,8 +206,15 @@ static rung_status make_with_judged(rg_job *j, size_t *missing) {
   return j->good.arrays && j->best ? RUNG_OK : RUNG_E_MEMORY;
 }
 
-/* *missing: bytes that it takes more than is allowed, where that is why it failed. */
-static rung_status make_trainer(rg_job *j, size_t *missing) {
+static rung_status make_with_threads(rg_job *j, int threads, size_t *missing) {
+  rung_trainer_destroy(j->trainer);
+  rg_free(j->ctx, j->good.arrays);
+  rg_free(j->ctx, j->best);
+  j->trainer = NULL;
+  j->good.arrays = NULL;
+  j->best = NULL;
+  rung_clear_error(j->ctx);
+  j->ctx->threads = threads;
   *missing = 0;
   RG_TRY(choose_judged(j));
   rung_status status = make_with_judged(j, missing);
@@ -215,6 +222,22 @@ static rung_status make_trainer(rg_job *j, size_t *missing) {
   rung_clear_error(j->ctx);
   j->judged = 1;
   return make_with_judged(j, missing);
+}
+
+/* *missing: bytes that it takes more than is allowed, where that is why it failed. A thread takes
+ * some memory, but which plan is taken may not depend on how many there are, where it has to do
+ * with bits: it is that of one thread, with as many as leave it what it is. */
+static rung_status make_trainer(rg_job *j, size_t *missing) {
+  if (!j->limit) return make_with_threads(j, j->threads, missing);
+  rung_status status = make_with_threads(j, 1, missing);
+  if (status != RUNG_OK) return status;
+  uint64_t way = rg_trainer_way(j->trainer);
+  for (int threads = j->threads; threads > 1; threads /= 2) {
+    status = make_with_threads(j, threads, missing);
+    if (status == RUNG_OK && rg_trainer_way(j->trainer) == way) return RUNG_OK;
+    if (status != RUNG_OK && status != RUNG_E_BUDGET) return status;
+  }
+  return j->threads > 1 ? make_with_threads(j, 1, missing) : RUNG_OK;
 }
 
 rung_status rg_job_make_level(rg_job *j, const rung_network *from) {

@@ -217,25 +217,40 @@ const rg_pass *rg_trainer_pass(const rung_trainer *t) {
   return t->modular ? rg_modular_pass(t->modular, rg_modular_modules(t->modular)) : t->pass;
 }
 
+/* The pass of a module, from 1, or the only one. */
+static const rg_pass_plan *plan_at(const rung_trainer *t, int k) {
+  return rg_pass_get_plan(t->modular ? rg_modular_pass(t->modular, k) : t->pass);
+}
+
+static int passes(const rung_trainer *t) {
+  return t->modular ? rg_modular_modules(t->modular) : 1;
+}
+
 double rg_trainer_work(const rung_trainer *t) {
-  if (!t->modular) return rg_pass_get_plan(t->pass)->work;
   double sum = 0;
-  int modules = rg_modular_modules(t->modular);
-  for (int k = 1; k <= modules; k++) sum += rg_pass_get_plan(rg_modular_pass(t->modular, k))->work;
-  return sum / modules;
+  for (int k = 1; k <= passes(t); k++) sum += plan_at(t, k)->work;
+  return sum / passes(t);
 }
 
 double rg_trainer_operations(const rung_trainer *t) {
-  return t->modular ? rg_modular_operations(t->modular) : rg_pass_get_plan(t->pass)->operations;
+  return t->modular ? rg_modular_operations(t->modular) : plan_at(t, 1)->operations;
 }
 
 int64_t rg_trainer_micro(const rung_trainer *t) {
-  int64_t least = rg_pass_get_plan(rg_trainer_pass(t))->micro;
-  for (int k = 1; t->modular && k <= rg_modular_modules(t->modular); k++) {
-    int64_t micro = rg_pass_get_plan(rg_modular_pass(t->modular, k))->micro;
-    if (micro < least) least = micro;
-  }
+  int64_t least = t->training.batch;
+  for (int k = 1; k <= passes(t); k++)
+    if (plan_at(t, k)->micro < least) least = plan_at(t, k)->micro;
   return least;
+}
+
+uint64_t rg_trainer_way(const rung_trainer *t) {
+  uint64_t hash = RG_HASH_START;
+  for (int k = 1; k <= passes(t); k++) {
+    const rg_pass_plan *p = plan_at(t, k);
+    int64_t way[] = {p->micro, p->activations == RUNG_REVERSE};
+    hash = rg_hash(hash, way, sizeof way);
+  }
+  return hash;
 }
 
 double rg_trainer_rate(const rung_trainer *t) {

@@ -72,6 +72,8 @@ double rg_trainer_work(const rung_trainer *trainer);
 double rg_trainer_operations(const rung_trainer *trainer);
 /* The fewest samples that a pass of it runs at once. */
 int64_t rg_trainer_micro(const rung_trainer *trainer);
+/* A hash of what of its plan has to do with the bits of results: pieces, and running backwards. */
+uint64_t rg_trainer_way(const rung_trainer *trainer);
 /* Its pass, or that of the last module. */
 const rg_pass *rg_trainer_pass(const rung_trainer *trainer);
 

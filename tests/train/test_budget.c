@@ -188,12 +188,38 @@ static void fourth_recipes_fit_or_say_what_would(void **state) {
   a_share(3);
 }
 
+/* A thread takes memory, but the plan is the same where that matters to the bit. */
+static void threads_change_no_bits_within_a_limit(void **state) {
+  rung_context *ctx = *state;
+  static const char *const line =
+      IMAGES "model.architecture=resnet model.channels=4,8 model.layers=1 training.epochs=1 "
+             "model.block=resnet";
+  int pieces = 0;
+  for (int i = 0; i < 6; i++) {
+    static const char *const folder[] = {"one", "many"};
+    char memory[40];
+    snprintf(memory, sizeof memory, "%.2fMB", 5.5 + 0.35 * i);
+    for (int k = 0; k < 2; k++) {
+      rung_recipe *r = recipe_with(ctx, line, memory);
+      remove_folder(folder[k]);
+      assert_ok(ctx, rung_recipe_set(r, ctx, "run.threads", k ? "6" : "1"));
+      assert_ok(ctx, rung_recipe_set(r, ctx, "training.epochs", "1"));
+      assert_ok(ctx, rung_train(ctx, r, folder[k], NULL, NULL, NULL, NULL));
+      rung_recipe_destroy(r);
+    }
+    assert_same_file(path_in("one", RUNG_RUN_MODEL), path_in("many", RUNG_RUN_MODEL));
+    char *log = read_file(path_in("one", RUNG_RUN_LOG), NULL);
+    pieces += strstr(log, "in pieces of") != NULL;
+    free(log);
+  }
+  assert_true(pieces > 1);
+}
+
 static int tests(void) {
   const struct CMUnitTest list[] = {
-      TEST(first_recipes_fit_or_say_what_would),
-      TEST(second_recipes_fit_or_say_what_would),
-      TEST(third_recipes_fit_or_say_what_would),
-      TEST(fourth_recipes_fit_or_say_what_would),
+      TEST(first_recipes_fit_or_say_what_would),   TEST(second_recipes_fit_or_say_what_would),
+      TEST(third_recipes_fit_or_say_what_would),   TEST(fourth_recipes_fit_or_say_what_would),
+      TEST(threads_change_no_bits_within_a_limit),
   };
   write_spirals("spirals.csv", 400, 0);
   write_images("made-images-idx3-ubyte", "made-labels-idx1-ubyte", 160, 28);
