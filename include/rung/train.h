@@ -196,7 +196,7 @@ typedef struct rung_planned {
   double work;          /**< Of passes, in those that store everything: 1 and more; NaN likewise. */
   int64_t micro_batch;  /**< Samples that are run at once, at the fewest; 0 likewise. */
   double step_seconds;  /**< Measured: one step on the first batch, after one to warm up; with
-                           modules  in turn the mean over them; NaN likewise. */
+                           modules in turn the mean over them; NaN likewise. */
   int64_t steps_per_epoch; /**< How many of them an epoch has. */
 } rung_planned;
 /**

@@ -148,8 +148,7 @@ static const rg_recipe_key keys[] = {
     {"training.procedure", RG_VALUE_CHOICE, "parallel", 0, 0, "parallel sequential multilap auto",
      NULL,
      "modulewise: all modules in each step, one after the other, or the same in laps; auto: "
-     "parallel "
-     "where that fits into memory, else sequential"},
+     "parallel where that fits into memory, else sequential"},
     {"training.modules", RG_VALUE_WHOLE, "4", 1, 64, "auto", NULL,
      "modulewise: how many; cut so that their states take about the same memory; auto: the fewest "
      "that fit into training.memory"},

@@ -59,6 +59,7 @@ typedef struct rg_job {
   size_t planned, needed; /* needed: where it does not fit */
   size_t network_bytes;   /* weights and statistics */
   bool hasty;             /* a plan that does not fit is given up as early as can be */
+  bool searching;         /* plans are compared: those of one thread */
   int64_t judged;         /* samples at once where the network is only applied */
 
   /* data (job_data.c) */

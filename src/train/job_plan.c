@@ -230,7 +230,7 @@ static rung_status make_with_threads(rg_job *j, int threads, size_t *missing) {
 static rung_status make_trainer(rg_job *j, size_t *missing) {
   if (!j->limit) return make_with_threads(j, j->threads, missing);
   rung_status status = make_with_threads(j, 1, missing);
-  if (status != RUNG_OK) return status;
+  if (status != RUNG_OK || j->searching) return status;
   uint64_t way = rg_trainer_way(j->trainer);
   for (int threads = j->threads; threads > 1; threads /= 2) {
     status = make_with_threads(j, threads, missing);
@@ -363,15 +363,16 @@ static void note_way(rg_job *j, search *s) {
   s->whole = whole;
 }
 
-/* *plain: it fits with all stored, so that nothing behind it is cheaper; then the level
- * stands, else it is dropped. */
+/* *plain: it fits with all stored, so that nothing behind it is cheaper. The level is dropped, but
+ * for the only one that is tried without a limit. */
 static rung_status try_way(rg_job *j, int modules, const char *procedure, search *s, bool *plain) {
   *plain = false;
   j->modules = modules;
   j->training.procedure = procedure;
   if (j->epochs < turns_of(j)) return RUNG_OK;
   rung_clear_error(j->ctx);
-  j->hasty = modules != s->first; /* there is something to fall back on */
+  bool hasty = j->hasty = modules != s->first; /* there is something to fall back on */
+  j->searching = true;
   rung_status status = try_level(j);
   if (status == RUNG_OK) {
     *plain = rg_trainer_work(j->trainer) <= 1;
@@ -381,10 +382,10 @@ static rung_status try_way(rg_job *j, int modules, const char *procedure, search
   } else {
     s->done = true; /* no more modules than layers, or more programs than memory */
   }
-  bool hasty = j->hasty;
-  j->hasty = false;
-  if (!*plain) rg_job_drop_level(j);
-  return s->done && !hasty ? status : RUNG_OK;
+  j->hasty = j->searching = false;
+  if (!*plain || j->limit) rg_job_drop_level(j);
+  bool expected = hasty && (status == RUNG_E_BUDGET || status == RUNG_E_ARGUMENT);
+  return s->done && !expected ? status : RUNG_OK;
 }
 
 /* With modules in turn where it helps: trained as long, each step of a later module computes again
@@ -408,7 +409,7 @@ static rung_status choose_way(rg_job *j) {
     if (status != RUNG_OK) return status;
   }
   rung_clear_error(j->ctx);
-  if (plain) return RUNG_OK;
+  if (plain && !j->limit) return RUNG_OK;
   if (!s.modules && !s.least) return check_turns(j);
   if (!s.modules) j->needed = s.least;
   if (!s.modules) return rg_fail(j->ctx, RUNG_E_BUDGET, "%s", s.message);
