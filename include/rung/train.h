@@ -53,6 +53,10 @@ typedef struct rung_training {
   double smoothness;     /**< Weight alpha of (alpha / 2h) sum ||theta_{j+1} - theta_j||^2 over the
                               layers of each stage. Default 0. */
   int64_t batch;         /**< Samples of a step. Default 64. */
+  int64_t micro_batch;   /**< Samples that are run at once, a divisor of the batch: gradients are
+                              summed, and batch normalisation takes its statistics of so many. 0: the
+                              whole batch; RUNG_MICRO_AUTO (default): the whole batch, or fewer where
+                              nothing else fits into `memory`. */
   rung_loss loss;        /**< Default RUNG_CROSS_ENTROPY. */
   double smoothing;      /**< Label smoothing, 0..1. Default 0. */
   double delta;          /**< Huber's. Default 1. */
@@ -92,6 +96,7 @@ typedef struct rung_training {
 } rung_training;
 
 #define RUNG_TAU_AUTO (-1.0) /**< See rung_training. */
+#define RUNG_MICRO_AUTO (-1) /**< See rung_training. */
 
 /** The defaults. */
 RUNG_API rung_training rung_training_default(void);
@@ -247,10 +252,14 @@ typedef struct rung_planned {
                              that would do. */
   size_t step_bytes;    /**< Of it: what steps take, with the optimiser; 0 where it does not fit. */
   double work;          /**< Of passes, in those that store everything: 1 and more; NaN likewise. */
+  int64_t micro_batch;  /**< Samples that are run at once, at the fewest; 0 likewise. */
+  double step_seconds;  /**< Measured: one step on the first batch, after one to warm up; with
+                           modules in turn the mean over them; NaN likewise. */
+  int64_t steps_per_epoch; /**< How many of them an epoch has. */
 } rung_planned;
 /**
  * Plans a training without doing it: end to end, and cut into 2, 3, 4, 6, ... modules, each as
- * rung_train() would plan it.
+ * rung_train() would plan it, and takes two steps of each that fits to tell the time.
  * @param rows [most], written; *count of them
  */
 RUNG_API rung_status rung_train_plan(rung_context *ctx, const rung_recipe *recipe, int most,

@@ -10,6 +10,8 @@
 #include "rung/base.h"
 
 #define RG_ALIGN 64 /* bytes; one AVX-512 register, one cache line */
+/* What stands in front of memory from rg_alloc() and is counted with it: see memory.c. */
+#define RG_ALLOCATION_BYTES (RG_ALIGN + 24)
 
 struct rung_context {
   rung_allocator allocator;
@@ -79,9 +81,19 @@ rung_status rg_text_status(const rg_text *text);
 rung_status rg_read_file(rung_context *ctx, const char *path, size_t limit, char **out,
                          size_t *length);
 
+/* All of `length` bytes at an offset of a file. `path` for messages. */
+rung_status rg_read_at(rung_context *ctx, const char *path, int file, uint64_t offset, void *out,
+                       size_t length);
+
 /* Writes to a temporary file beside `path`, flushes it to the disk and renames it, so that `path`
  * holds the old bytes or the new, never a part. */
 rung_status rg_write_file(rung_context *ctx, const char *path, const void *data, size_t length);
+/* The same of bytes that lie in several places, one after the other. */
+typedef struct rg_bytes {
+  const void *data;
+  size_t length;
+} rg_bytes;
+rung_status rg_write_parts(rung_context *ctx, const char *path, int count, const rg_bytes *part);
 
 /* Seconds of a clock that never goes back. For progress and limits of time, never for results. */
 double rg_seconds(void);
@@ -89,6 +101,8 @@ double rg_seconds(void);
 /* Bytes of this process's resident memory now, or at their peak; 0 where the system does not say.
  */
 size_t rg_resident(bool peak);
+/* Gives pages of memory that was freed back to the system, where the C library can. */
+void rg_trim_memory(void);
 
 /* Sends a line to the context's log, if it has one. */
 void rg_log(rung_context *ctx, const char *format, ...) __attribute__((format(printf, 2, 3)));

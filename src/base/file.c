@@ -10,6 +10,8 @@
 
 #include "base/base.h"
 
+#define MOST_READ ((size_t)1 << 30) /* of one call to the system */
+
 double rg_seconds(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
@@ -78,15 +80,38 @@ rung_status rg_read_file(rung_context *ctx, const char *path, size_t limit, char
   return status;
 }
 
-static rung_status write_and_sync(rung_context *ctx, int fd, const char *path, const char *data,
-                                  size_t length) {
+rung_status rg_read_at(rung_context *ctx, const char *path, int file, uint64_t offset, void *out,
+                       size_t length) {
+  char *at = out;
   while (length) {
-    ssize_t put = write(fd, data, length);
+    ssize_t got = pread(file, at, length < MOST_READ ? length : MOST_READ, (off_t)offset);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return rg_fail(ctx, RUNG_E_IO, "%s: cannot be read: %s", path, strerror(errno));
+    if (got == 0)
+      return rg_fail(ctx, RUNG_E_FORMAT, "%s: expected %zu bytes more at byte %llu, found the end",
+                     path, length, (unsigned long long)offset);
+    at += got;
+    offset += (uint64_t)got;
+    length -= (size_t)got;
+  }
+  return RUNG_OK;
+}
+
+static rung_status write_part(rung_context *ctx, int fd, const char *path, const rg_bytes *part) {
+  const char *data = part->data;
+  for (size_t left = part->length; left;) {
+    ssize_t put = write(fd, data, left);
     if (put < 0 && errno == EINTR) continue;
     if (put < 0) return rg_fail(ctx, RUNG_E_IO, "%s: cannot be written: %s", path, strerror(errno));
     data += put;
-    length -= (size_t)put;
+    left -= (size_t)put;
   }
+  return RUNG_OK;
+}
+
+static rung_status write_and_sync(rung_context *ctx, int fd, const char *path, int count,
+                                  const rg_bytes *part) {
+  for (int i = 0; i < count; i++) RG_TRY(write_part(ctx, fd, path, &part[i]));
   if (fsync(fd) != 0 && errno != EINVAL && errno != EROFS)
     return rg_fail(ctx, RUNG_E_IO, "%s: cannot be flushed to the disk: %s", path, strerror(errno));
   return RUNG_OK;
@@ -106,11 +131,15 @@ static void sync_folder_of(rung_context *ctx, const char *path) {
 }
 
 rung_status rg_write_file(rung_context *ctx, const char *path, const void *data, size_t length) {
+  return rg_write_parts(ctx, path, 1, &(rg_bytes){data, length});
+}
+
+rung_status rg_write_parts(rung_context *ctx, const char *path, int count, const rg_bytes *part) {
   struct stat info;
   if (stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) {
     int fd = open(path, O_WRONLY); /* a pipe or a device: nothing to rename */
     if (fd < 0) return rg_fail(ctx, RUNG_E_IO, "%s: cannot be opened: %s", path, strerror(errno));
-    rung_status status = write_and_sync(ctx, fd, path, data, length);
+    rung_status status = write_and_sync(ctx, fd, path, count, part);
     close(fd);
     return status;
   }
@@ -123,7 +152,7 @@ rung_status rg_write_file(rung_context *ctx, const char *path, const void *data,
   if (fd < 0) {
     status = rg_fail(ctx, RUNG_E_IO, "%s: cannot be created: %s", path, strerror(errno));
   } else {
-    status = write_and_sync(ctx, fd, path, data, length);
+    status = write_and_sync(ctx, fd, path, count, part);
     if (close(fd) != 0 && status == RUNG_OK)
       status = rg_fail(ctx, RUNG_E_IO, "%s: cannot be written: %s", path, strerror(errno));
     if (status == RUNG_OK && rename(name.data, path) != 0)

@@ -10,12 +10,14 @@ typedef struct block_header {
   size_t bytes;       /* what the caller asked for */
 } block_header;
 
+_Static_assert(RG_ALLOCATION_BYTES == RG_ALIGN + sizeof(block_header), "see RG_ALLOCATION_BYTES");
+
 static block_header *header_of(void *memory) {
   return (block_header *)((char *)memory - sizeof(block_header));
 }
 
 void *rg_alloc(rung_context *ctx, size_t count, size_t size) {
-  const size_t extra = RG_ALIGN + sizeof(block_header);
+  const size_t extra = RG_ALLOCATION_BYTES;
   if (size && count > (SIZE_MAX - extra) / size) {
     rg_fail(ctx, RUNG_E_MEMORY, "out of memory: %zu elements of %zu bytes are too many", count,
             size);

@@ -1,4 +1,5 @@
 /* The memory that this process holds in fact, as the system counts it. */
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,4 +18,10 @@ size_t rg_resident(bool peak) {
     }
   fclose(file);
   return (size_t)kibibytes * 1024;
+}
+
+void rg_trim_memory(void) {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
 }

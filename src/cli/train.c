@@ -22,9 +22,9 @@ static const char *const text[] = {
     "state to resume from, TensorBoard events, and report.html. It must be new or empty.",
     "--print-recipe prints the recipe with all defaults, and what each key takes, and trains "
     "nothing. Without RECIPE it shows every key there is.",
-    "--plan-only trains nothing and prints what training would take in memory and work: end to "
-    "end, "
-    "and cut into more and more modules (training.scheme=modulewise).",
+    "--plan-only trains nothing and prints what training would take in memory and time: end to "
+    "end, and cut into more and more modules (training.scheme=modulewise). It takes two steps of "
+    "each to measure one.",
     "Ctrl-C saves and ends the training, and --resume goes on to the same bytes as without "
     "interruption; a second Ctrl-C ends at once.",
     NULL,
@@ -119,23 +119,28 @@ static int plan(const cli_args *args, rung_context *ctx, const rung_recipe *reci
   int status = cli_set_threads(args, ctx, recipe);
   if (status) return status;
   if (rung_train_plan(ctx, recipe, MOST_ROWS, row, &rows) != RUNG_OK) return cli_failed(ctx);
-  if (!json) printf("modules   memory MB  of it steps  work  fits\n");
+  if (!json) puts("modules   memory MB  of it steps  at once  work    s a step  s an epoch  fits");
   for (int i = 0; i < rows; i++) {
+    double epoch = row[i].step_seconds * (double)row[i].steps_per_epoch;
     const cli_number numbers[] = {{"modules", row[i].modules},
                                   {"fits", row[i].fits},
                                   {"planned_bytes", (double)row[i].planned_bytes},
                                   {"step_bytes", (double)row[i].step_bytes},
-                                  {"work", row[i].work}};
+                                  {"work", row[i].work},
+                                  {"micro_batch", (double)row[i].micro_batch},
+                                  {"step_seconds", row[i].step_seconds},
+                                  {"epoch_seconds", epoch}};
     if (json) {
       fputs(i ? ",{" : "[{", stdout);
-      cli_json_numbers(numbers, 5, true);
+      cli_json_numbers(numbers, sizeof numbers / sizeof *numbers, true);
       putchar('}');
     } else if (row[i].fits) {
-      printf("%7d  %10.2f  %11.2f  %4.2f  yes\n", row[i].modules,
-             (double)row[i].planned_bytes / 1e6, (double)row[i].step_bytes / 1e6, row[i].work);
+      printf("%7d  %10.2f  %11.2f  %7lld  %4.2f  %10.4g  %10.4g  yes\n", row[i].modules,
+             (double)row[i].planned_bytes / 1e6, (double)row[i].step_bytes / 1e6,
+             (long long)row[i].micro_batch, row[i].work, row[i].step_seconds, epoch);
     } else {
-      printf("%7d  %10.2f  %11s  %4s  no\n", row[i].modules, (double)row[i].planned_bytes / 1e6,
-             "-", "-");
+      printf("%7d  %10.2f  %11s  %7s  %4s  %10s  %10s  no\n", row[i].modules,
+             (double)row[i].planned_bytes / 1e6, "-", "-", "-", "-", "-");
     }
   }
   if (json) puts("]");

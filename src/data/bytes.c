@@ -124,23 +124,6 @@ rung_status rg_store_append(rung_context *ctx, rg_store *store, const void *data
   return RUNG_OK;
 }
 
-rung_status rg_read_at(rung_context *ctx, const char *path, int file, uint64_t offset, void *out,
-                       size_t length) {
-  char *at = out;
-  while (length) {
-    ssize_t got = pread(file, at, length < PIECE ? length : PIECE, (off_t)offset);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return rg_fail(ctx, RUNG_E_IO, "%s: cannot be read: %s", path, strerror(errno));
-    if (got == 0)
-      return rg_fail(ctx, RUNG_E_FORMAT, "%s: expected %zu bytes more at byte %llu, found the end",
-                     path, length, (unsigned long long)offset);
-    at += got;
-    offset += (uint64_t)got;
-    length -= (size_t)got;
-  }
-  return RUNG_OK;
-}
-
 rung_status rg_store_read(rung_context *ctx, const rg_store *store, uint64_t offset, void *out,
                           size_t length) {
   if (!store->memory) return rg_read_at(ctx, "a temporary file", store->file, offset, out, length);

@@ -39,10 +39,6 @@ rung_status rg_store_append(rung_context *ctx, rg_store *store, const void *data
 rung_status rg_store_read(rung_context *ctx, const rg_store *store, uint64_t offset, void *out,
                           size_t length);
 
-/* All of `length` bytes at an offset of a file. `path` for messages. */
-rung_status rg_read_at(rung_context *ctx, const char *path, int file, uint64_t offset, void *out,
-                       size_t length);
-
 /* A new file without a name, in $TMPDIR, /var/tmp or /tmp. */
 rung_status rg_temporary_file(rung_context *ctx, int *out);
 

@@ -4,6 +4,8 @@
 #include "nn/module.h"
 
 #define ARRAYS (2 * RG_MOST_STATES)
+/* Samples at once: enough for products to be fast, few enough for the cache. */
+#define MOST_SAMPLES 64
 
 struct rg_inference {
   const rung_network *network;
@@ -19,7 +21,8 @@ struct rg_inference {
   bool borrows;              /* workspace, states and filled-up batches are another's */
   size_t workspace_bytes;
   void *workspace;
-  char *state; /* arrays: RG_MOST_STATES that go in, as many that come out */
+  char *state; /* [arrays] */
+  int arrays;  /* for the states that go into a layer and those that come out */
   size_t state_bytes, bytes;
   char *last_x, *last_y; /* a batch that is filled up */
   char *mixed, *key;
@@ -37,6 +40,15 @@ static size_t largest_state(const rg_inference *f) {
     }
   size_t bytes = (size_t)(most * f->samples) * rung_dtype_size(n->dtype);
   return (bytes + RG_ALIGN - 1) / RG_ALIGN * RG_ALIGN;
+}
+
+static int most_arrays(const rg_inference *f) {
+  int most = 0;
+  for (int i = 0; i < f->blocks; i++) {
+    const rg_block *b = &f->network->blocks.list[i];
+    if (b->states_in + b->states_out > most) most = b->states_in + b->states_out;
+  }
+  return most;
 }
 
 static rung_status compile_one(rg_inference *f, int i, size_t *workspace, int *pointers) {
@@ -64,7 +76,8 @@ static rung_status allocate(rg_inference *f, size_t workspace, int pointers) {
   f->state_bytes = largest_state(f);
   f->workspace_bytes = workspace;
   f->workspace = rg_alloc(f->ctx, workspace, 1);
-  f->state = rg_alloc(f->ctx, ARRAYS, f->state_bytes);
+  f->arrays = most_arrays(f);
+  f->state = rg_alloc(f->ctx, (size_t)f->arrays, f->state_bytes);
   f->last_x = rg_calloc(f->ctx, (size_t)(rung_shape_count(&n->sample) * f->samples), size);
   f->last_y = rg_alloc(f->ctx, (size_t)f->ends, (size_t)(f->numbers * f->samples) * size);
   f->end = rg_alloc(f->ctx, (size_t)f->ends, sizeof *f->end);
@@ -161,7 +174,7 @@ rung_status rg_inference_share(int count, rg_inference *const *list) {
     const rung_network *n = f->network;
     size_t size = (size_t)f->samples * rung_dtype_size(n->dtype);
     workspace = at_least(workspace, f->workspace_bytes);
-    state = at_least(state, ARRAYS * f->state_bytes);
+    state = at_least(state, (size_t)f->arrays * f->state_bytes);
     x = at_least(x, (size_t)rung_shape_count(&n->sample) * size);
     y = at_least(y, (size_t)f->ends * (size_t)f->numbers * size);
     if (!f->borrows) free_scratch(f);

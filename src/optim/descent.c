@@ -155,11 +155,34 @@ rung_status rg_stepper_create(rung_context *ctx, const rg_descent *descent,
   return status;
 }
 
+static void free_state(rg_stepper *s) {
+  for (int i = 0; i < RG_MOST_DESCENT_STATES && !s->borrows; i++) rg_free(s->ctx, s->state[i]);
+}
+
+rg_stepper *rg_stepper_share(int count, rg_stepper *const *list) {
+  rg_stepper *most = list[0];
+  for (int i = 1; i < count; i++)
+    if (list[i]->parameters > most->parameters) most = list[i];
+  for (int i = 0; i < count; i++) {
+    if (list[i] == most) continue;
+    free_state(list[i]);
+    memcpy(list[i]->state, most->state, sizeof most->state);
+    list[i]->borrows = true;
+  }
+  return most;
+}
+
+void rg_stepper_forget(rg_stepper *s) {
+  for (int i = 0; i < s->descent->states; i++)
+    memset(s->state[i], 0, (size_t)s->parameters * rung_dtype_size(s->dtype));
+  s->steps = 0;
+}
+
 void rg_stepper_destroy(rg_stepper *s) {
   if (!s) return;
   for (int i = 0; i < s->parts; i++)
     if (!s->part[i].borrowed) rung_program_destroy(s->part[i].program);
-  for (int i = 0; i < RG_MOST_DESCENT_STATES; i++) rg_free(s->ctx, s->state[i]);
+  free_state(s);
   rg_free(s->ctx, s->scratch);
   rg_free(s->ctx, s->part);
   rg_free(s->ctx, s);

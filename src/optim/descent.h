@@ -67,6 +67,7 @@ typedef struct rg_stepper {
   int64_t pieces;
   char *scratch;
   size_t workspace_bytes; /* of a slot of the scratch memory */
+  bool borrows;           /* its state is another's */
 } rg_stepper;
 
 /* `decaying`: how many of the first parameters weight decay applies to. */
@@ -74,6 +75,11 @@ rung_status rg_stepper_create(rung_context *ctx, const rg_descent *descent,
                               const rung_training *training, rung_dtype dtype, int64_t parameters,
                               int64_t decaying, rg_stepper **out);
 void rg_stepper_destroy(rg_stepper *stepper); /* NULL is allowed */
+/* Lets steppers of one descent that are used one after the other have their state in one place,
+ * that of the one with the most parameters, which is returned and must outlive the others. */
+rg_stepper *rg_stepper_share(int count, rg_stepper *const *list);
+/* As it was made. */
+void rg_stepper_forget(rg_stepper *stepper);
 /* One step with this learning rate; the gradient counts times `scale`. */
 rung_status rg_stepper_step(rg_stepper *stepper, double rate, double scale, void *theta,
                             const void *gradient);

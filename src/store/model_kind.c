@@ -6,7 +6,7 @@
 
 rung_status rung_model_kind_of(rung_context *ctx, const char *path, rung_model_kind *out) {
   rg_tensors set;
-  RG_TRY(rg_tensors_read(&set, ctx, path));
+  RG_TRY(rg_tensors_open(&set, ctx, path));
   const char *format = rg_tensors_text(&set, "format");
   rung_status status = RUNG_OK;
   if (format && strcmp(format, "rung-network") == 0)

@@ -127,6 +127,13 @@ static rg_tensor_type lies_as(rung_dtype dtype, rung_shape *shape) {
   return RG_TENSOR_F64;
 }
 
+/* Where the number of stages is left open, as many as have layers that are not. */
+static int stages_with_layers(const rung_network_settings *s) {
+  int stages = s->stages;
+  while (!s->stages && stages < RUNG_MOST_STAGES && s->layers[stages]) stages++;
+  return stages;
+}
+
 static rung_status put_network(rg_tensors *set, const rung_network *n) {
   RG_TRY(rg_tensors_add_text(set, "format", FORMAT));
   RG_TRY(rg_tensors_add_text(set, "version", VERSION));
@@ -135,7 +142,7 @@ static rung_status put_network(rg_tensors *set, const rung_network *n) {
   RG_TRY(put_list(set, "outputs", 1, &n->outputs));
   for (size_t i = 0; i < SETTINGS; i++) RG_TRY(put_setting(set, &settings_list[i], &n->settings));
   RG_TRY(put_list(set, "model.channels", n->settings.stages, n->settings.channels));
-  RG_TRY(put_list(set, "model.layers", n->settings.stages, n->settings.layers));
+  RG_TRY(put_list(set, "model.layers", stages_with_layers(&n->settings), n->settings.layers));
   if (n->settings.exits)
     RG_TRY(put_list(set, "model.exits", n->settings.exits, n->settings.exit_at));
   if (n->settings.exits) RG_TRY(put_heads(set, &n->settings));
@@ -302,7 +309,7 @@ static rung_status take_metadata(loader *l) {
   for (size_t i = 0; i < SETTINGS; i++) RG_TRY(take_setting(l, &settings_list[i]));
   RG_TRY(take_list(l, "model.channels", RUNG_MOST_STAGES, l->settings.channels, &channels));
   RG_TRY(take_list(l, "model.layers", RUNG_MOST_STAGES, l->settings.layers, &layers));
-  if (channels != layers || count != 1)
+  if ((channels && channels != layers) || count != 1)
     return rg_fail(l->ctx, RUNG_E_FORMAT, "%s: channels for %d stages, layers for %d", l->file,
                    channels, layers);
   l->settings.stages = channels;

@@ -119,6 +119,9 @@ static const rg_recipe_key keys[] = {
      "how often all training samples are gone through"},
     {"training.batch", RG_VALUE_WHOLE, "64", 1, MANY, "all", "samples",
      "samples of a step; all: every step takes all of them"},
+    {"training.micro_batch", RG_VALUE_WHOLE, "auto", 0, MANY, "auto", "samples",
+     "samples that are run at once, a divisor of batch; 0: all; auto: all, or fewer where nothing "
+     "else fits into memory"},
     {"training.loss", RG_VALUE_CHOICE, "cross-entropy", 0, 0, "cross-entropy squared huber", NULL,
      "what is minimised; squared and huber predict numbers instead of classes"},
     {"training.smoothing", RG_VALUE_NUMBER, "0", 0, 0.99, NULL, NULL,
@@ -144,8 +147,10 @@ static const rg_recipe_key keys[] = {
      "warn: measure each layer in each epoch and say which is unstable; project: keep it inside"},
     {"training.scheme", RG_VALUE_CHOICE, "end-to-end", 0, 0, "end-to-end modulewise", NULL,
      "modulewise: the network is cut into modules, each trained under a classifier of its own"},
-    {"training.procedure", RG_VALUE_CHOICE, "parallel", 0, 0, "parallel sequential multilap", NULL,
-     "modulewise: all modules in each step, one after the other, or the same in laps"},
+    {"training.procedure", RG_VALUE_CHOICE, "parallel", 0, 0, "parallel sequential multilap auto",
+     NULL,
+     "modulewise: all modules in each step, one after the other, or the same in laps; auto: "
+     "parallel where that fits into memory, else sequential"},
     {"training.modules", RG_VALUE_WHOLE, NULL, 1, 64, "auto", NULL,
      "modulewise: how many; cut so that their states take about the same memory; auto: the fewest "
      "that fit into training.memory; not set: 4, or what cuts make"},
@@ -349,6 +354,9 @@ void rg_recipe_training(const rung_recipe *recipe, rung_training *out) {
   t.average = rg_recipe_real(recipe, "training.average");
   t.smoothness = rg_recipe_real(recipe, "training.smoothness");
   t.batch = rg_recipe_whole(recipe, "training.batch");
+  t.micro_batch = rg_recipe_is(recipe, "training.micro_batch", "auto")
+                      ? RUNG_MICRO_AUTO
+                      : rg_recipe_whole(recipe, "training.micro_batch");
   t.loss = rg_recipe_is(recipe, "training.loss", "squared") ? RUNG_SQUARED
            : rg_recipe_is(recipe, "training.loss", "huber") ? RUNG_HUBER
                                                             : RUNG_CROSS_ENTROPY;
@@ -615,6 +623,7 @@ static rung_status check_modules(const rung_recipe *recipe, rung_context *ctx) {
     return rg_recipe_fail(recipe, ctx, "training.smoothness",
                           "smoothness in time spans modules: not with scheme modulewise");
   if (!rg_recipe_is(recipe, "training.procedure", "parallel") &&
+      !rg_recipe_is(recipe, "training.procedure", "auto") &&
       rg_recipe_whole(recipe, "training.patience") > 0)
     return rg_recipe_fail(recipe, ctx, "training.patience",
                           "modules that are trained in turn have their epochs: no patience");

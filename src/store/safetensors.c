@@ -1,6 +1,7 @@
 /* Sets of named tensors, and their bytes. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "store/safetensors.h"
 
@@ -20,7 +21,7 @@ size_t rg_tensor_type_size(rg_tensor_type type) {
 /* ---- the set ---- */
 
 void rg_tensors_init(rg_tensors *set, rung_context *ctx) {
-  *set = (rg_tensors){.ctx = ctx};
+  *set = (rg_tensors){.ctx = ctx, .file = -1};
 }
 
 void rg_tensors_free(rg_tensors *set) {
@@ -31,6 +32,7 @@ void rg_tensors_free(rg_tensors *set) {
   for (int i = 0; i < 2 * set->meta_count; i++) rg_free(set->ctx, set->meta[i]);
   rg_free(set->ctx, set->tensor);
   rg_free(set->ctx, set->meta);
+  if (set->file >= 0) close(set->file);
   rg_tensors_init(set, set->ctx);
 }
 
@@ -234,44 +236,60 @@ static void write_header(rg_text *header, const rg_tensors *set, size_t *data_by
   *data_bytes = offset;
 }
 
-static void write_data(char *at, const rg_tensors *set) {
+/* The header's length, the header and the data, as they lie: [2 + count] parts. */
+static rung_status list_parts(const rg_tensors *set, rg_text *header, unsigned char length[8],
+                              rg_bytes **out, size_t *total) {
+  rg_bytes *part = rg_alloc(set->ctx, 2 + (size_t)set->count, sizeof *part);
+  int parts = 2;
+  *out = part;
+  if (!part) return RUNG_E_MEMORY;
+  write_header(header, set, total);
+  RG_TRY(rg_text_status(header));
+  for (int i = 0; i < 8; i++)
+    length[i] = (unsigned char)((uint64_t)header->length >> (8 * i) & 255);
+  part[0] = (rg_bytes){length, 8};
+  part[1] = (rg_bytes){header->data, header->length};
   for (size_t order = 0; order < ORDERS; order++)
-    for (int i = 0; i < set->count; i++) {
-      const rg_tensor *t = &set->tensor[i];
-      if (types[t->type].size != write_order[order] || !t->bytes) continue;
-      memcpy(at, t->data, t->bytes);
-      at += t->bytes;
-    }
+    for (int i = 0; i < set->count; i++)
+      if (types[set->tensor[i].type].size == write_order[order])
+        part[parts++] = (rg_bytes){set->tensor[i].data, set->tensor[i].bytes};
+  *total += 8 + header->length;
+  return RUNG_OK;
 }
 
-rung_status rg_tensors_write_memory(const rg_tensors *set, void **out, size_t *length) {
-  rg_text header;
-  size_t data_bytes;
-  *out = NULL;
-  *length = 0;
-  rg_text_init(&header, set->ctx);
-  write_header(&header, set, &data_bytes);
-  rung_status status = rg_text_status(&header);
-  size_t total = 8 + header.length + data_bytes;
-  char *bytes = status == RUNG_OK ? rg_alloc(set->ctx, total, 1) : NULL;
-  if (bytes) {
-    for (int i = 0; i < 8; i++) bytes[i] = (char)((uint64_t)header.length >> (8 * i) & 255);
-    memcpy(bytes + 8, header.data, header.length);
-    write_data(bytes + 8 + header.length, set);
-    *out = bytes;
-    *length = total;
-  } else {
-    status = RUNG_E_MEMORY;
+static rung_status join(const rg_tensors *set, const rg_bytes *part, size_t total, void **out) {
+  char *at = *out = rg_alloc(set->ctx, total, 1);
+  if (!at) return RUNG_E_MEMORY;
+  for (int i = 0; i < 2 + set->count; i++) {
+    if (part[i].length) memcpy(at, part[i].data, part[i].length);
+    at += part[i].length;
   }
+  return RUNG_OK;
+}
+
+/* Into memory, or (`path` not NULL) into a file without a copy. */
+static rung_status write_set(const rg_tensors *set, const char *path, void **out, size_t *length) {
+  rg_text header;
+  rg_bytes *part;
+  unsigned char bytes[8];
+  rg_text_init(&header, set->ctx);
+  rung_status status = list_parts(set, &header, bytes, &part, length);
+  if (status == RUNG_OK)
+    status =
+        path ? rg_write_parts(set->ctx, path, 2 + set->count, part) : join(set, part, *length, out);
+  rg_free(set->ctx, part);
   rg_text_free(&header);
   return status;
 }
 
-rung_status rg_tensors_write(const rg_tensors *set, const char *path) {
-  void *bytes;
-  size_t length;
-  RG_TRY(rg_tensors_write_memory(set, &bytes, &length));
-  rung_status status = rg_write_file(set->ctx, path, bytes, length);
-  rg_free(set->ctx, bytes);
+rung_status rg_tensors_write_memory(const rg_tensors *set, void **out, size_t *length) {
+  *out = NULL;
+  rung_status status = write_set(set, NULL, out, length);
+  if (status != RUNG_OK) *length = 0;
   return status;
+}
+
+rung_status rg_tensors_write(const rg_tensors *set, const char *path) {
+  size_t length;
+  return write_set(set, path, NULL, &length);
 }

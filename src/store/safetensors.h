@@ -20,12 +20,14 @@ typedef struct rg_tensor {
   rung_shape shape; /* dimensions of 0 are allowed here */
   int64_t count;    /* elements */
   size_t bytes;
-  void *data;    /* aligned to 64 where it is owned */
+  void *data;    /* aligned to 64 where it is owned; NULL: still in the file, ... */
+  uint64_t at;   /* ... from this byte on */
   bool borrowed; /* data belong to the caller */
 } rg_tensor;
 
 typedef struct rg_tensors {
   rung_context *ctx;
+  int file;         /* from which tensors are fetched; -1: none */
   const char *name; /* stands for the file in messages; not owned; may be NULL */
   rg_tensor *tensor;
   int count, capacity;
@@ -73,6 +75,10 @@ rung_status rg_tensors_write(const rg_tensors *set, const char *path);
 rung_status rg_tensors_read_memory(rg_tensors *set, rung_context *ctx, const char *name,
                                    const void *data, size_t length);
 rung_status rg_tensors_read(rg_tensors *set, rung_context *ctx, const char *path);
+/* The same, but tensors of more than 4096 bytes stay in the file. */
+rung_status rg_tensors_open(rg_tensors *set, rung_context *ctx, const char *path);
+/* A tensor's data to `out`, from memory or file. */
+rung_status rg_tensors_fetch(const rg_tensors *set, const rg_tensor *tensor, void *out);
 
 /* "F64" ... */
 const char *rg_tensor_type_name(rg_tensor_type type);

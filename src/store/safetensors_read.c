@@ -1,7 +1,10 @@
 /* Reading a safetensors file: nothing in it is believed before it is checked against the length. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cjson/cJSON.h>
 
@@ -10,14 +13,16 @@
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the file's numbers are little-endian");
 
 #define HEADER_LIMIT 100000000u /* the format's own limit */
+#define SMALL 4096              /* bytes of a tensor that never stays in the file */
 #define FILE_LIMIT ((size_t)1 << 40)
 #define EXACT_INTEGER 9007199254740992.0 /* 2^53: JSON numbers are doubles here */
 
 typedef struct reader {
   rung_context *ctx;
   const char *name;
-  const unsigned char *data; /* behind the header */
-  size_t length;             /* of them */
+  const unsigned char *data; /* behind the header; NULL: in the set's file */
+  uint64_t at;               /* there */
+  size_t length;             /* of the data */
 } reader;
 
 static rung_status bad(const reader *r, const char *tensor, const char *what) {
@@ -112,6 +117,22 @@ static rung_status check_cover(const reader *r, extent *all, size_t count) {
                  r->name, at, r->length);
 }
 
+static rung_status own_data(rg_tensors *set, rg_tensor *t) {
+  t->data = rg_alloc(set->ctx, t->bytes, 1);
+  if (!t->data) return RUNG_E_MEMORY;
+  t->borrowed = false;
+  return rg_read_at(set->ctx, set->name, set->file, t->at, t->data, t->bytes);
+}
+
+/* Small ones are taken at once. */
+static rung_status add_waiting(const reader *r, rg_tensors *set, const char *name,
+                               rg_tensor_type type, const rung_shape *shape, size_t begin) {
+  RG_TRY(rg_tensors_add_view(set, name, type, shape->rank, shape->dim, NULL));
+  rg_tensor *t = &set->tensor[set->count - 1];
+  t->at = r->at + begin;
+  return t->bytes <= SMALL ? own_data(set, t) : RUNG_OK;
+}
+
 static rung_status read_entry(const reader *r, const cJSON *entry, rg_tensors *set, extent *out) {
   rg_tensor_type type = RG_TENSOR_F64;
   rung_shape shape;
@@ -122,6 +143,7 @@ static rung_status read_entry(const reader *r, const cJSON *entry, rg_tensors *s
   RG_TRY(read_offsets(r, entry, type, count, &out->begin, &out->end));
   out->name = entry->string;
   if (rg_tensors_find(set, entry->string)) return bad(r, entry->string, "the name occurs twice");
+  if (!r->data) return add_waiting(r, set, entry->string, type, &shape, out->begin);
   return rg_tensors_add(set, entry->string, type, shape.rank, shape.dim, r->data + out->begin);
 }
 
@@ -178,10 +200,12 @@ static rung_status parse_header(const reader *r, const char *text, size_t length
   return rg_fail(r->ctx, RUNG_E_FORMAT, "%s: the header is not one JSON object", r->name);
 }
 
-static rung_status read_bytes(rg_tensors *set, const char *name, const unsigned char *bytes,
-                              size_t length) {
-  rung_context *ctx = set->ctx;
-  if (length < 10) /* 8 and an empty object */
+enum { BEGINNING = 9 }; /* the header's length and its first byte */
+
+/* From the file's first bytes. */
+static rung_status header_length(rung_context *ctx, const char *name, const unsigned char *bytes,
+                                 size_t length, size_t *out) {
+  if (length < BEGINNING + 1) /* an empty object has two bytes */
     return rg_fail(ctx, RUNG_E_FORMAT,
                    "%s: expected a safetensors file, found only %zu bytes; it may be cut short",
                    name, length);
@@ -194,13 +218,24 @@ static rung_status read_bytes(rg_tensors *set, const char *name, const unsigned 
                    "%s: the header should be %llu bytes, but the file ends after %zu; it may be "
                    "cut short",
                    name, (unsigned long long)header, length - 8);
-  const char *text = (const char *)bytes + 8;
-  reader r = {ctx, name, bytes + 8 + header, length - 8 - (size_t)header};
+  *out = (size_t)header;
+  return RUNG_OK;
+}
+
+static rung_status read_set(const reader *r, const char *text, size_t header, rg_tensors *set) {
   cJSON *root;
-  RG_TRY(parse_header(&r, text, (size_t)header, &root));
-  rung_status status = read_entries(&r, root, set);
+  RG_TRY(parse_header(r, text, header, &root));
+  rung_status status = read_entries(r, root, set);
   cJSON_Delete(root);
   return status;
+}
+
+static rung_status read_bytes(rg_tensors *set, const char *name, const unsigned char *bytes,
+                              size_t length) {
+  size_t header;
+  RG_TRY(header_length(set->ctx, name, bytes, length, &header));
+  reader r = {set->ctx, name, bytes + 8 + header, 0, length - 8 - header};
+  return read_set(&r, (const char *)bytes + 8, header, set);
 }
 
 rung_status rg_tensors_read_memory(rg_tensors *set, rung_context *ctx, const char *name,
@@ -212,12 +247,65 @@ rung_status rg_tensors_read_memory(rg_tensors *set, rung_context *ctx, const cha
   return status;
 }
 
-rung_status rg_tensors_read(rg_tensors *set, rung_context *ctx, const char *path) {
+/* ---- files ---- */
+
+/* What is no plain file, or packed: all of it. */
+static rung_status read_whole(rg_tensors *set, rung_context *ctx, const char *path) {
   char *bytes;
   size_t length;
-  rg_tensors_init(set, ctx);
   RG_TRY(rg_read_file(ctx, path, FILE_LIMIT, &bytes, &length));
   rung_status status = rg_tensors_read_memory(set, ctx, path, bytes, length);
   rg_free(ctx, bytes);
   return status;
+}
+
+static rung_status read_file(rg_tensors *set, size_t length) {
+  unsigned char beginning[BEGINNING] = {0};
+  size_t header;
+  if (length > BEGINNING)
+    RG_TRY(rg_read_at(set->ctx, set->name, set->file, 0, beginning, sizeof beginning));
+  RG_TRY(header_length(set->ctx, set->name, beginning, length, &header));
+  char *text = rg_alloc(set->ctx, header + 1, 1);
+  if (!text) return RUNG_E_MEMORY;
+  text[header] = 0;
+  reader r = {set->ctx, set->name, NULL, 8 + header, length - 8 - header};
+  rung_status status = rg_read_at(set->ctx, set->name, set->file, 8, text, header);
+  if (status == RUNG_OK) status = read_set(&r, text, header, set);
+  rg_free(set->ctx, text);
+  return status;
+}
+
+static bool is_packed(int file) {
+  unsigned char magic[2] = {0};
+  return pread(file, magic, sizeof magic, 0) == 2 && magic[0] == 0x1f && magic[1] == 0x8b;
+}
+
+rung_status rg_tensors_open(rg_tensors *set, rung_context *ctx, const char *path) {
+  struct stat info;
+  rg_tensors_init(set, ctx);
+  set->file = stat(path, &info) == 0 && S_ISREG(info.st_mode) ? open(path, O_RDONLY) : -1;
+  if (set->file >= 0 && is_packed(set->file)) {
+    close(set->file);
+    set->file = -1;
+  }
+  if (set->file < 0) return read_whole(set, ctx, path); /* also tells why it cannot be opened */
+  set->name = path;
+  rung_status status = read_file(set, (size_t)info.st_size);
+  if (status != RUNG_OK) rg_tensors_free(set);
+  return status;
+}
+
+rung_status rg_tensors_read(rg_tensors *set, rung_context *ctx, const char *path) {
+  RG_TRY(rg_tensors_open(set, ctx, path));
+  rung_status status = RUNG_OK;
+  for (int i = 0; i < set->count && status == RUNG_OK; i++)
+    if (!set->tensor[i].data) status = own_data(set, &set->tensor[i]);
+  if (status != RUNG_OK) rg_tensors_free(set);
+  return status;
+}
+
+rung_status rg_tensors_fetch(const rg_tensors *set, const rg_tensor *t, void *out) {
+  if (!t->data) return rg_read_at(set->ctx, set->name, set->file, t->at, out, t->bytes);
+  if (t->bytes) memcpy(out, t->data, t->bytes);
+  return RUNG_OK;
 }

@@ -82,7 +82,9 @@ static void close_job(rg_job *j) {
 
 static rung_status use_threads(rg_job *j) {
   int threads = (int)rg_recipe_whole(j->recipe, "run.threads");
-  return threads ? rung_set_threads(j->ctx, threads) : RUNG_OK;
+  if (threads) RG_TRY(rung_set_threads(j->ctx, threads));
+  j->threads = rung_threads(j->ctx);
+  return RUNG_OK;
 }
 
 /* ---- beginning ---- */
@@ -98,8 +100,11 @@ static void tell_plan(rg_job *j) {
                  (long long)rung_network_parameters(j->network),
                  (long long)rg_network_layers(j->network));
   rg_text_printf(&text, "%s\n%.2f MB planned in all", rung_trainer_plan(j->trainer),
-                 (double)j->planned / 1e6);
+                 (double)rg_job_planned(j) / 1e6);
   if (j->limit) rg_text_printf(&text, ", %.2f MB allowed", (double)j->limit / 1e6);
+  if (rung_threads(j->ctx) < j->threads)
+    rg_text_printf(&text, ", %d of %d threads, as there is no room for more", rung_threads(j->ctx),
+                   j->threads);
   if (!text.failed) {
     told.plan = text.data;
     if (j->progress(j->user, &told) != 0) j->stopped = true;
@@ -151,7 +156,7 @@ static void sum_up(rg_job *j) {
                                   .test_loss = NAN,
                                   .test_accuracy = NAN,
                                   .parameters = rung_network_parameters(j->network),
-                                  .planned_bytes = j->planned,
+                                  .planned_bytes = rg_job_planned(j),
                                   .skipped = j->skipped,
                                   .restored = (int)s->restored,
                                   .cancelled = j->stopped};
@@ -181,7 +186,9 @@ static rung_status finish(rg_job *j, rung_network **out) {
   rung_network *kept = NULL;
   sum_up(j);
   rung_trainer_destroy(j->trainer);
+  rg_free(j->ctx, j->good.arrays); /* the kept model takes their room */
   j->trainer = NULL;
+  j->good.arrays = NULL;
   RG_TRY(take_kept(j, &kept));
   rung_status status = test(j, kept);
   if (status == RUNG_OK) status = tell_result(j);

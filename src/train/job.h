@@ -59,6 +59,9 @@ typedef struct rg_job {
   size_t reading;         /* that reading the samples took, where that is worth telling */
   size_t planned, needed; /* needed: where it does not fit */
   size_t network_bytes;   /* weights and statistics */
+  bool hasty;             /* a plan that does not fit is given up as early as can be */
+  bool searching;         /* plans are compared: those of one thread */
+  int64_t judged;         /* samples at once where the network is only applied */
 
   /* data (job_data.c) */
   rung_dataset *set;
@@ -94,6 +97,7 @@ typedef struct rg_job {
   void *user;
   double steps_here;  /* steps of this session */
   int threads_before; /* as the context had them set */
+  int threads;        /* that are asked for; memory may allow fewer */
   double told;        /* rg_seconds() when the caller was told last */
   bool stopped;       /* the caller stopped it */
 } rg_job;
@@ -133,6 +137,8 @@ void rg_job_drop_level(rg_job *job);
 int64_t rg_job_epochs_of(const rg_job *job, int level);
 /* The first epoch (from 0) of a level. */
 int64_t rg_job_first_epoch(const rg_job *job, int level);
+/* Most bytes as planned, reading the samples included. */
+size_t rg_job_planned(const rg_job *job);
 /* Peak of the memory above the program itself. */
 size_t rg_job_peak(const rg_job *job);
 

@@ -125,6 +125,10 @@ static rung_status open_batches(rg_job *j) {
                           "training.batch: expected at most the %lld samples that are trained on, "
                           "found %lld",
                           (long long)j->train.count, (long long)j->training.batch);
+  if (j->training.micro_batch > 0 && j->training.batch % j->training.micro_batch)
+    return rg_recipe_fail(j->recipe, j->ctx, "training.micro_batch",
+                          "training.micro_batch: expected a divisor of the batch, %lld, found %lld",
+                          (long long)j->training.batch, (long long)j->training.micro_batch);
   if (j->held.count) {
     rung_batch_options plain = rg_job_plain_batches(j, j->held.count);
     RG_TRY(rung_batches_open(j->set, j->ctx, &j->held, &plain, j->dtype, &j->check));

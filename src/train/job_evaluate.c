@@ -77,6 +77,9 @@ rung_status rg_job_score(rg_job *j, rung_batches *batches, rg_score *out) {
   size_t outputs = (size_t)rung_network_outputs(j->network);
   int exit = rung_network_exits(j->network) + 1;
   if (j->trainer && j->trainer->modular) exit = rg_modular_exit(j->trainer->modular);
+  rg_inference *f;
+  RG_TRY(
+      rg_inference_create_to(j->network, j->ctx, count < j->judged ? count : j->judged, exit, &f));
   void *scores = rg_alloc(j->ctx, (size_t)count * outputs, rung_dtype_size(j->dtype));
   rung_status status = scores ? rung_batches_seek(batches, 0, 0) : RUNG_E_MEMORY;
   out->loss = out->accuracy = 0;
@@ -84,11 +87,11 @@ rung_status rg_job_score(rg_job *j, rung_batches *batches, rg_score *out) {
   for (int64_t i = 0; i < all && status == RUNG_OK; i++) {
     rung_batch batch;
     status = rung_batches_next(batches, &batch);
-    if (status == RUNG_OK)
-      status = rung_network_apply_exit(j->network, j->ctx, exit, count, batch.x, scores);
+    if (status == RUNG_OK) status = rg_inference_run(f, count, batch.x, scores);
     if (status == RUNG_OK) add_batch(j, scores, &batch, out);
   }
   rg_free(j->ctx, scores);
+  rg_inference_destroy(f);
   out->loss /= (double)out->samples;
   out->accuracy = j->classes ? out->accuracy / (double)out->samples : NAN;
   return status;

@@ -186,7 +186,7 @@ void rg_job_event_result(rg_job *j) {
   add_whole(out, "parameters", r->parameters);
   add_whole(out, "skipped", r->skipped);
   add_whole(out, "restored", r->restored);
-  add_whole(out, "planned_bytes", (int64_t)r->planned_bytes);
+  add_whole(out, "planned_bytes", (int64_t)j->planned);
   end(j);
 }
 

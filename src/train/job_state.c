@@ -180,8 +180,7 @@ static rung_status take_hash(const rg_tensors *set, const char *key, uint64_t *o
 static rung_status take_numbers(const rg_tensors *set, const char *name, void *out, size_t count) {
   const rg_tensor *t;
   RG_TRY(rg_tensors_get(set, name, RG_TENSOR_F64, 1, (int64_t[]){(int64_t)count}, &t));
-  memcpy(out, t->data, count * sizeof(double));
-  return RUNG_OK;
+  return rg_tensors_fetch(set, t, out);
 }
 
 static bool whole_between(double value, double low, double high) {
@@ -251,7 +250,7 @@ rung_status rg_job_peek(rg_job *j, bool *found, bool *finished) {
   rg_tensors set;
   *found = *finished = false;
   if (stat(j->folder.state, &info) != 0 && errno == ENOENT) return RUNG_OK;
-  RG_TRY(rg_tensors_read(&set, j->ctx, j->folder.state));
+  RG_TRY(rg_tensors_open(&set, j->ctx, j->folder.state));
   rung_status status = peek(&set, j, finished);
   rg_tensors_free(&set);
   *found = true;
@@ -266,8 +265,7 @@ static rung_status take_array(const rg_tensors *set, const char *prefix, const r
   snprintf(name, sizeof name, "%s%s", prefix, a->name);
   RG_TRY(rg_tensors_get(set, name, dtype == RUNG_F32 ? RG_TENSOR_F32 : RG_TENSOR_F64,
                         dtype == RUNG_DD ? 2 : 1, (int64_t[]){a->count, 2}, &tensor));
-  memcpy(out, tensor->data, bytes_of(t, a));
-  return RUNG_OK;
+  return rg_tensors_fetch(set, tensor, out);
 }
 
 static rung_status take_arrays(const rg_tensors *set, rg_job *j) {
@@ -282,10 +280,19 @@ static rung_status take_arrays(const rg_tensors *set, rg_job *j) {
   return RUNG_OK;
 }
 
+static rung_status take_events(const rg_tensors *set, rg_job *j) {
+  const rg_tensor *events;
+  RG_TRY(rg_tensors_get(set, "events", RG_TENSOR_U8, 1, (int64_t[]){-1}, &events));
+  char *text = rg_alloc(j->ctx, events->bytes, 1);
+  rung_status status = text ? rg_tensors_fetch(set, events, text) : RUNG_E_MEMORY;
+  if (status == RUNG_OK) rg_text_add_n(&j->events, text, events->bytes);
+  rg_free(j->ctx, text);
+  return status == RUNG_OK ? rg_text_status(&j->events) : status;
+}
+
 static rung_status take_state(const rg_tensors *set, rg_job *j) {
   bool finished;
   uint64_t data;
-  const rg_tensor *events;
   RG_TRY(take_head(set, j, &finished));
   RG_TRY(take_hash(set, "data", &data));
   if (data != j->data_hash)
@@ -301,15 +308,13 @@ static rung_status take_state(const rg_tensors *set, rg_job *j) {
   RG_TRY(take_arrays(set, j));
   set_counters(j);
   RG_TRY(rg_tensors_get_i64(set, "log_length", &j->folder.log_length));
-  RG_TRY(rg_tensors_get(set, "events", RG_TENSOR_U8, 1, (int64_t[]){-1}, &events));
   if (j->folder.log_length < 0) return bad(set, "log_length");
-  rg_text_add_n(&j->events, events->data, events->bytes);
-  return rg_text_status(&j->events);
+  return take_events(set, j);
 }
 
 rung_status rg_job_load(rg_job *j) {
   rg_tensors set;
-  RG_TRY(rg_tensors_read(&set, j->ctx, j->folder.state));
+  RG_TRY(rg_tensors_open(&set, j->ctx, j->folder.state));
   rung_status status = take_state(&set, j);
   rg_tensors_free(&set);
   j->before = j->standing.seconds;

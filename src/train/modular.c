@@ -13,6 +13,8 @@
  * them: the first and the last few are alone, and threads that share each layer do better then. */
 #define AUTO_LANES 3
 #define RG_MOST_LANES (RUNG_MOST_EXITS + 1)
+/* What frozen modules compute at once where memory counts; the bits are the same. */
+#define FEW_SAMPLES 8
 
 typedef struct member {
   rung_network *part; /* its numbers are the whole's while a step is on */
@@ -32,6 +34,7 @@ struct rg_modular {
   int modules;         /* up to the last that is trained */
   member *list;        /* [modules] */
   rg_penalty *penalty; /* [modules] */
+  rg_stepper *once;    /* where each module has one turn: the optimiser's state of them all */
   rg_pipeline *pipeline;
   char *arena[RG_MOST_LANES];      /* of all passes that a lane runs, one after the other */
   char *handed[RG_MOST_LANES + 1]; /* parallel: what the last modules handed on, in turn */
@@ -62,6 +65,11 @@ static int trained_at(const rung_training *t, int64_t which) {
   int module = 0;
   while (is_frozen(t, module) || which-- > 0) module++;
   return module;
+}
+
+/* Does each module have one turn, so that no optimiser is wanted again? */
+static bool in_sequence(const rung_training *t) {
+  return strcmp(t->procedure, "sequential") == 0;
 }
 
 /* The first step of turn `turn` of `turns`. */
@@ -128,12 +136,24 @@ static rung_status make_part(rg_modular *m, int module) {
   if (!frozen) RG_TRY(make_stepper(m, module));
   m->part[module] = own->part;
   if (!in_parallel(t) || !frozen) return RUNG_OK;
-  return rg_inference_create_to(own->part, m->ctx, t->batch, RG_BODY, &own->body);
+  int64_t samples = t->batch;
+  if (t->memory && samples > FEW_SAMPLES) samples = FEW_SAMPLES;
+  return rg_inference_create_to(own->part, m->ctx, samples, RG_BODY, &own->body);
+}
+
+static void share_state(rg_modular *m) {
+  rg_stepper *stepper[RUNG_MOST_EXITS + 1];
+  int count = 0;
+  if (!in_sequence(&m->trainer->training)) return;
+  for (int k = 0; k < m->modules; k++)
+    if (m->list[k].stepper) stepper[count++] = m->list[k].stepper;
+  m->once = rg_stepper_share(count, stepper);
 }
 
 static rg_pass_options pass_options(const rg_modular *m, size_t memory) {
   const rung_training *t = &m->trainer->training;
   return (rg_pass_options){.batch = t->batch,
+                           .micro = t->micro_batch,
                            .loss = t->loss,
                            .smoothing = t->smoothing,
                            .delta = t->delta,
@@ -167,10 +187,11 @@ typedef struct takings {
   size_t held, arrays;
 } takings;
 
-/* All passes, with at most so many bytes of arrays each (0: any). */
-static rung_status try_passes(rg_modular *m, size_t most, takings *out) {
-  size_t before = rung_memory_now(m->ctx);
+/* All passes, with at most so many bytes of arrays each (0: any). `end`: give up where they hold
+ * more than this (0: never), so that what does not fit is not held to be looked at. */
+static rung_status try_passes(rg_modular *m, size_t most, size_t end, takings *out) {
   drop_passes(m);
+  size_t before = rung_memory_now(m->ctx);
   *out = (takings){0, 0};
   for (int k = 0; k < m->modules; k++) {
     if (is_frozen(&m->trainer->training, k)) continue;
@@ -178,8 +199,11 @@ static rung_status try_passes(rg_modular *m, size_t most, takings *out) {
     RG_TRY(rg_pass_create(m->list[k].part, m->ctx, &o, &m->list[k].pass));
     size_t bytes = rg_pass_memory_bytes(m->list[k].pass);
     if (bytes > out->arrays) out->arrays = bytes;
+    out->held = rung_memory_now(m->ctx) - before + RG_ALLOCATION_BYTES; /* the place's own */
+    if (end && out->held > end)
+      return rg_fail(m->ctx, RUNG_E_BUDGET, "modules: their programs take more than %zu bytes",
+                     end);
   }
-  out->held = rung_memory_now(m->ctx) - before;
   return RUNG_OK;
 }
 
@@ -201,13 +225,14 @@ static rung_status least_arrays(rg_modular *m, size_t *out) {
 }
 
 /* Within `memory`: what programs leave of it is for arrays, and how large programs are depends on
- * that; so a few rounds, and then the least. */
+ * that; so a few rounds, and then the least. Of a hasty trainer *least stays 0 where programs alone
+ * are too much. */
 static rung_status fit_passes(rg_modular *m, size_t memory, size_t *least, takings *t) {
   enum { ROUNDS = 4 };
-  size_t most;
-  RG_TRY(try_passes(m, 0, t));
+  size_t most, end = m->trainer->hasty ? memory : 0;
+  RG_TRY(try_passes(m, 0, end, t));
   for (int i = 0; i < ROUNDS && memory && t->held + t->arrays > memory && t->held < memory; i++) {
-    rung_status status = try_passes(m, memory - t->held, t);
+    rung_status status = try_passes(m, memory - t->held, end, t);
     if (status != RUNG_OK && status != RUNG_E_BUDGET) return status;
     rung_clear_error(m->ctx);
     if (status == RUNG_E_BUDGET) break;
@@ -215,11 +240,12 @@ static rung_status fit_passes(rg_modular *m, size_t memory, size_t *least, takin
   bool all = m->list[m->modules - 1].pass != NULL;
   if (!memory || (all && t->held + t->arrays <= memory)) return RUNG_OK;
   RG_TRY(least_arrays(m, &most));
-  RG_TRY(try_passes(m, most, t));
-  *least = t->held + t->arrays;
-  if (*least <= memory) return RUNG_OK;
+  RG_TRY(try_passes(m, most, end, t));
+  most = t->held + t->arrays;
+  *least = most;
+  if (most <= memory) return RUNG_OK;
   return rg_fail(m->ctx, RUNG_E_BUDGET,
-                 "modules: %zu bytes do not hold their passes, which take %zu", memory, *least);
+                 "modules: %zu bytes do not hold their passes, which take %zu", memory, most);
 }
 
 /* ---- lanes ---- */
@@ -287,8 +313,8 @@ static rung_status make_passes(rg_modular *m, size_t memory, size_t *least) {
 
 /* ---- all of it ---- */
 
-static rung_status make(rg_modular *m, size_t memory, size_t *least) {
-  size_t before = rung_memory_now(m->ctx);
+/* `before`: bytes that were held then. */
+static rung_status make(rg_modular *m, size_t before, size_t memory, size_t *least) {
   m->list = rg_calloc(m->ctx, (size_t)m->modules, sizeof *m->list);
   m->penalty = rg_calloc(m->ctx, (size_t)m->modules, sizeof *m->penalty);
   m->name = rg_calloc(m->ctx, (size_t)m->modules, sizeof *m->name);
@@ -298,14 +324,15 @@ static rung_status make(rg_modular *m, size_t memory, size_t *least) {
     RG_TRY(make_part(m, k));
   }
   RG_TRY(share_bodies(m));
+  share_state(m);
   if (in_parallel(&m->trainer->training))
     RG_TRY(make_handed(m, 1));
   else
     RG_TRY(
         rg_features_create(m->ctx, m->modules, m->part, m->trainer->training.batch, &m->features));
-  size_t used = rung_memory_now(m->ctx) - before;
+  size_t used = rung_memory_now(m->ctx) - before + rg_pipeline_bytes(m->modules);
   rung_status status = make_passes(m, memory ? (memory > used ? memory - used : 1) : 0, least);
-  if (status == RUNG_E_BUDGET) *least += used;
+  if (status == RUNG_E_BUDGET && *least) *least += used;
   return status;
 }
 
@@ -334,6 +361,7 @@ static rung_status check(rung_context *ctx, const rung_training *t) {
 rung_status rg_modular_create(rung_trainer *t, size_t memory, size_t *least, rg_modular **out) {
   *out = NULL;
   RG_TRY(check(t->ctx, &t->training));
+  size_t before = rung_memory_now(t->ctx);
   rg_modular *m = rg_calloc(t->ctx, 1, sizeof *m);
   if (!m) return RUNG_E_MEMORY;
   m->ctx = t->ctx;
@@ -341,7 +369,7 @@ rung_status rg_modular_create(rung_trainer *t, size_t memory, size_t *least, rg_
   m->modules = rung_network_exits(t->network) + 1;
   while (m->modules > 0 && is_frozen(&t->training, m->modules - 1)) m->modules--;
   rung_status status = m->modules
-                           ? make(m, memory, least)
+                           ? make(m, before, memory, least)
                            : rg_fail(t->ctx, RUNG_E_ARGUMENT,
                                      "frozen: expected a module that is trained, found none");
   if (status == RUNG_OK)
@@ -410,6 +438,7 @@ static rung_status step_module(rg_modular *m, int module, const rg_lane *lane, c
   double scale = w.factor * (clip > 0 && own->norm > clip ? clip / own->norm : 1);
   double rate = t->lowered *
                 rg_schedule_rate(&t->training, t->rate, turn->step, turn->steps, t->steps_of_epoch);
+  if (m->once && turn->first) rg_stepper_forget(own->stepper);
   own->stepper->steps = turn->step;
   own->stepper->ctx = lane->ctx;
   rung_status status =
@@ -499,7 +528,10 @@ int rg_modular_exit(const rg_modular *m) {
 
 int rg_modular_arrays(rg_modular *m, rg_trainer_array *out) {
   int count = 0;
-  for (int k = 0; k < m->modules; k++) {
+  for (int i = 0; m->once && i < m->once->descent->states; i++)
+    out[count++] = (rg_trainer_array){m->once->descent->state_name[i], m->once->state[i],
+                                      m->once->parameters, false};
+  for (int k = 0; !m->once && k < m->modules; k++) {
     const rg_stepper *stepper = m->list[k].stepper;
     for (int i = 0; stepper && i < stepper->descent->states; i++)
       out[count++] =
@@ -510,7 +542,38 @@ int rg_modular_arrays(rg_modular *m, rg_trainer_array *out) {
   return count;
 }
 
+rung_status rg_modular_state_bytes(const rung_network *n, const rung_training *t, size_t *out) {
+  int modules = rung_network_exits(n) + 1;
+  const rg_descent *descent = rg_descent_find(t->optimiser);
+  int64_t most = 0, all = 0;
+  for (int k = 1; k <= modules; k++) {
+    rung_network *part;
+    if (is_frozen(t, k - 1)) continue;
+    RG_TRY(rg_network_module(n, n->ctx, k, &part));
+    all += part->parameters;
+    if (part->parameters > most) most = part->parameters;
+    rung_network_destroy(part);
+  }
+  int64_t numbers = in_sequence(t) ? most : all;
+  *out = (size_t)numbers * (size_t)(descent ? descent->states : 0) * rung_dtype_size(n->dtype) +
+         (size_t)modules * sizeof(rg_penalty);
+  return RUNG_OK;
+}
+
 /* ---- what is seen ---- */
+
+/* A third of a pass that stores all is the way forwards. */
+double rg_modular_operations(const rg_modular *m) {
+  bool parallel = in_parallel(&m->trainer->training);
+  double sum = 0, before = 0;
+  for (int k = 0; k < m->modules; k++) {
+    if (!m->list[k].pass) continue;
+    const rg_pass_plan *p = rg_pass_get_plan(m->list[k].pass);
+    sum += p->operations + (parallel ? 0 : before);
+    before += p->operations / p->work / 3;
+  }
+  return sum;
+}
 
 int rg_modular_modules(const rg_modular *m) {
   return m->modules;
@@ -556,9 +619,12 @@ rung_status rg_modular_tell(const rg_modular *m, char **out) {
     size_t bytes = p->state_bytes + p->workspace_bytes;
     if (bytes > most) most = bytes;
     if (bytes < least) least = bytes;
-    if (!before || before->activations != p->activations)
-      rg_text_printf(&text, " %s (from module %d)", rg_activations_name(p->activations), k + 1);
+    bool same = before && before->activations == p->activations && before->micro == p->micro;
     before = p;
+    if (same) continue;
+    rg_text_printf(&text, " %s (from module %d", rg_activations_name(p->activations), k + 1);
+    rg_trainer_tell_pieces(&text, m->list[k].pass, m->list[k].part, m->trainer->training.batch);
+    rg_text_add(&text, ")");
   }
   int lanes = rg_pipeline_lanes(m->pipeline);
   rg_text_printf(&text, "; states and workspace %.2f to %.2f MB a module, in ", (double)least / 1e6,

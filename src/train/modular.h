@@ -26,7 +26,7 @@ rg_turn rg_modular_turn(const rung_training *training, int modules, int64_t step
                         int64_t steps_of_epoch);
 
 /* The modules of the trainer's network, within `memory` bytes (0: no limit). *least: what would do
- * where that is too little. */
+ * where that is too little; 0: a hasty trainer (trainer.h) did not find out. */
 rung_status rg_modular_create(rung_trainer *trainer, size_t memory, size_t *least,
                               rg_modular **out);
 void rg_modular_destroy(rg_modular *modular); /* NULL is allowed */
@@ -44,6 +44,14 @@ bool rg_modular_turns(const rg_modular *modular);
  * was, or the last. */
 int rg_modular_exit(const rg_modular *modular);
 
+/* Bytes of what is kept of such a training beside the network's numbers. */
+rung_status rg_modular_state_bytes(const rung_network *network, const rung_training *training,
+                                   size_t *out);
+/* Operations of a pass of each module over the batch, and of what modules before it compute for it
+ * where they are frozen: sums over modules, so that procedures compare that train each module
+ * alike.
+ */
+double rg_modular_operations(const rg_modular *modular);
 /* Arrays of its state, as rg_trainer_arrays(). */
 int rg_modular_arrays(rg_modular *modular, rg_trainer_array *out);
 

@@ -15,6 +15,15 @@ static rung_status check(const rung_network *n, rung_context *ctx, const rg_pass
   if (o->batch < 1 || o->batch > INT64_C(1) << 32)
     return rg_fail(ctx, RUNG_E_ARGUMENT, "batch: expected at least 1, found %lld",
                    (long long)o->batch);
+  if (o->micro != RUNG_MICRO_AUTO && o->micro != 0 && (o->micro < 0 || o->batch % o->micro))
+    return rg_fail(ctx, RUNG_E_ARGUMENT,
+                   "micro-batch: expected a divisor of the batch, %lld, found %lld",
+                   (long long)o->batch, (long long)o->micro);
+  if (o->micro > 0 && o->micro < o->batch && o->products)
+    return rg_fail(
+        ctx, RUNG_E_UNSUPPORTED,
+        "micro-batch: Gauss-Newton (optimiser gauss-newton) needs products with the whole "
+        "batch; any other optimiser would do");
   if (!(o->smoothing >= 0 && o->smoothing < 1))
     return rg_fail(ctx, RUNG_E_ARGUMENT, "label smoothing: expected 0 to 1, found %g",
                    o->smoothing);
@@ -35,11 +44,11 @@ static rung_status check(const rung_network *n, rung_context *ctx, const rg_pass
   return RUNG_OK;
 }
 
-/* A pass with its plan, without memory. */
-static rung_status prepare(const rung_network *network, rung_context *ctx,
-                           const rg_pass_options *options, rg_pass **out, size_t *least) {
+/* A pass in pieces of `micro` samples, with its plan, without memory. */
+static rung_status prepare_pieces(const rung_network *network, rung_context *ctx,
+                                  const rg_pass_options *options, int64_t micro, rg_pass **out,
+                                  size_t *least) {
   *out = NULL;
-  RG_TRY(check(network, ctx, options));
   size_t before = rung_memory_now(ctx);
   rg_pass *pass = rg_calloc(ctx, 1, sizeof *pass);
   if (!pass) return RUNG_E_MEMORY;
@@ -47,6 +56,9 @@ static rung_status prepare(const rung_network *network, rung_context *ctx,
   pass->network = (rung_network *)network;
   pass->ctx = ctx;
   pass->options = *options;
+  pass->pieces = options->batch / micro;
+  pass->options.batch = micro;
+  pass->options.micro = pass->pieces > 1 ? micro : 0;
   pass->first = rg_calloc(ctx, blocks + 1, sizeof *pass->first);
   pass->program = rg_calloc(ctx, blocks, sizeof *pass->program);
   pass->uses = rg_calloc(ctx, blocks, sizeof *pass->uses);
@@ -60,6 +72,58 @@ static rung_status prepare(const rung_network *network, rung_context *ctx,
     *out = pass;
   else
     rg_pass_destroy(pass);
+  return status;
+}
+
+/* The largest divisor of the batch up to half of `micro`; 0: none. */
+static int64_t smaller_piece(int64_t batch, int64_t micro) {
+  int64_t half = micro / 2;
+  while (half > 0 && batch % half) half--;
+  return half;
+}
+
+/* Of the pieces that fit those with the least work. Where statistics are taken of each they are not
+ * to be of a handful of samples. *least is that of the whole batch, and gets that of any. */
+static rung_status prepare_smaller(const rung_network *network, rung_context *ctx,
+                                   const rg_pass_options *o, rg_pass **out, size_t *least) {
+  enum { FEW = 4 };
+  int64_t fewest = network->statistics ? FEW : 1, best = 0;
+  double work = 0;
+  bool stored = false;
+  for (int64_t micro = smaller_piece(o->batch, o->batch); micro >= fewest && !stored;
+       micro = smaller_piece(o->batch, micro)) {
+    size_t bytes = 0;
+    rung_clear_error(ctx);
+    rung_status status = prepare_pieces(network, ctx, o, micro, out, &bytes);
+    if (status != RUNG_OK && status != RUNG_E_BUDGET) return status;
+    if (status == RUNG_E_BUDGET && bytes < *least) *least = bytes;
+    if (status == RUNG_E_BUDGET) continue;
+    stored = (*out)->plan.activations == RUNG_STORE; /* smaller ones are only more work */
+    if (!best || (*out)->plan.work < work) best = micro;
+    if (best == micro) work = (*out)->plan.work;
+    rg_pass_destroy(*out);
+    *out = NULL;
+  }
+  rung_clear_error(ctx);
+  if (best) return prepare_pieces(network, ctx, o, best, out, NULL);
+  return rg_fail(ctx, RUNG_E_BUDGET,
+                 "memory: %zu bytes do not hold a pass over a batch of %lld, in pieces of whatever "
+                 "size; at least %zu bytes are needed",
+                 o->memory, (long long)o->batch, *least);
+}
+
+/* A pass with its plan, without memory. A smaller micro-batch is the last resort, because it
+ * changes what is computed: its rounding at least. */
+static rung_status prepare(const rung_network *network, rung_context *ctx,
+                           const rg_pass_options *options, rg_pass **out, size_t *least) {
+  size_t bytes = 0;
+  *out = NULL;
+  RG_TRY(check(network, ctx, options));
+  int64_t micro = options->micro > 0 ? options->micro : options->batch;
+  rung_status status = prepare_pieces(network, ctx, options, micro, out, &bytes);
+  if (status == RUNG_E_BUDGET && options->micro == RUNG_MICRO_AUTO && !options->products)
+    status = prepare_smaller(network, ctx, options, out, &bytes);
+  if (least) *least = bytes;
   return status;
 }
 
@@ -154,7 +218,8 @@ void rg_pass_take_costs(rg_pass *pass, int count) {
 /* Four numbers of 16 bits each: whole in every arithmetic. */
 void rg_pass_set_key(const rg_pass *pass, int block, int64_t layer, void *key) {
   uint64_t purpose = (uint64_t)block << 40 ^ (uint64_t)layer;
-  uint64_t bits = rg_bits(pass->batch.seed, purpose, pass->batch.step);
+  uint64_t bits =
+      rg_bits(pass->batch.seed, purpose, pass->batch.step ^ (uint64_t)pass->piece << 40);
   for (int i = 0; i < 4; i++)
     rg_store(pass->network->dtype, key, i, (rung_dd){(double)(bits >> (16 * i) & 0xffff), 0});
 }

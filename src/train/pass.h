@@ -11,6 +11,11 @@
 
 typedef struct rg_pass_options {
   int64_t batch;
+  /* Samples that are run at once, a divisor of the batch: the loss is a sum over samples, so that
+   * gradients of pieces add up to that of the batch. 0: all of them; RUNG_MICRO_AUTO: all of them
+   * where that fits, else the divisor with the least work that does. What mixes samples (statistics
+   * of batch normalisation) and dropout see each piece for itself. */
+  int64_t micro;
   rung_loss loss;
   double smoothing, delta; /* label smoothing; Huber's delta */
   rung_activations activations;
@@ -25,9 +30,11 @@ typedef struct rg_pass_options {
 
 /* What is done and what it takes: told before training. Plans of one activation mode each. */
 typedef struct rg_pass_plan {
+  int64_t micro;                /* samples that are run at once */
   rung_activations activations; /* never RUNG_ACTIVATIONS_AUTO */
   int64_t segment;              /* RUNG_RECOMPUTE: layers between checkpoints */
   double work;            /* estimated operations of a pass, in those of RUNG_STORE: 1 and more */
+  double operations;      /* of a pass over the batch, by the same estimate */
   size_t state_bytes;     /* stored states and kept arrays, at their most */
   size_t workspace_bytes; /* of the programs */
   size_t gradient_bytes;
@@ -98,7 +105,8 @@ rung_status rg_pass_run(rg_pass *pass, const rg_pass_batch *batch, rg_pass_resul
 
 /* Products with the Jacobian of the scores in the parameters, for Gauss-Newton:
  * out [batch][outputs] = J v; and gradient [parameters] = J' u for any u [batch][outputs]. Both at
- * the parameters and the batch of the last rg_pass_run(), whose arrays must still be there. */
+ * the parameters and the batch of the last rg_pass_run(), whose arrays must still be there. Not of
+ * a pass in pieces. */
 rung_status rg_pass_forward_product(rg_pass *pass, const void *v, void *out);
 rung_status rg_pass_backward_product(rg_pass *pass, const void *u, void *gradient);
 

@@ -43,7 +43,9 @@ typedef struct rg_pass_head {
 struct rg_pass {
   rung_network *network;
   rung_context *ctx;
-  rg_pass_options options;
+  rg_pass_options
+      options;    /* `batch` and `micro` are samples of a piece where there are several ... */
+  int64_t pieces; /* ... and 0 of `micro` where there is one */
   rg_pass_plan plan;
   int64_t *first; /* [blocks + 1]: the first layer of each block */
   int64_t layers; /* of the chain before the head */
@@ -77,10 +79,15 @@ struct rg_pass {
   rg_pass_seen seen;
   char *product;        /* products: [4][RG_MOST_STATES] states and tangents, before and behind */
   size_t product_bytes; /* of one array there */
+  /* Of several pieces: samples' shares of the loss, scores of the whole batch, the gradient's sum,
+   * statistics before the batch; sums of squares of what is seen, states first. */
+  char *share, *all_scores, *sum, *running_begun;
+  double *seen_sum;
 
   /* Of the last batch. */
   rg_pass_batch batch;
   double transport; /* the transport cost so far */
+  int64_t piece;    /* the one that is run */
   bool ran;
   const void *given; /* not NULL: the cotangent of the scores, in the place of the loss's */
 };
@@ -132,6 +139,8 @@ size_t rg_pass_lay_memory(rg_pass *pass, char *memory);
 
 /* pass_run.c */
 rung_status rg_pass_run_head(rg_pass *pass, void **cotangent);
+/* The whole of a pass over a batch of options.batch samples, a piece or all. */
+rung_status rg_pass_run_piece(rg_pass *pass, const rg_pass_batch *batch, rg_pass_result *out);
 /* Arrays of a pool that are none of the `busy`. */
 void rg_pass_free_slots(const rg_pass *pass, char *pool, int count, void *const *busy, int busies,
                         void **out);
@@ -144,6 +153,11 @@ rung_status rg_pass_there_and_back(rg_pass *pass, double *drift);
 void rg_pass_clear_shared_gradients(rg_pass *pass);
 /* Is dL/d of the states before this layer computed? Not of the network's input. */
 bool rg_pass_goes_back(const rg_pass *pass, int64_t layer);
+
+/* pass_pieces.c: the batch, piece by piece. */
+rung_status rg_pass_run_pieces(rg_pass *pass, const rg_pass_batch *batch, rg_pass_result *out);
+/* The work that is only there because of pieces, in operations. */
+double rg_pass_pieces_work(const rg_pass *pass);
 
 /* pass_observe.c: root mean square over the states before a block. */
 double rg_pass_rms(const rg_pass *pass, int block, bool fixed, void *const *state);

@@ -37,7 +37,8 @@ rung_status rg_pass_loss(rung_graph *g, const rg_pass_options *o, rung_node scor
     RG_TRY(cross_entropy(g, o, scores, target, &value, &by));
   else
     distance(g, o, scores, target, &value, &by);
-  rung_node share = rung_div(g, weight, rung_sum(g, weight, 1, 1));
+  rung_node share = weight; /* of a piece: that of the batch's loss */
+  if (!o->micro) share = rung_div(g, share, rung_sum(g, share, 1, 1));
   *loss = rung_sum(g, rung_mul(g, value, share), 1, 0);
   *slope = rung_mul(g, by, rung_reshape(g, share, 2, (int64_t[]){o->batch, 1}));
   return *slope == RUNG_NONE ? g->ctx->status : RUNG_OK;

@@ -206,6 +206,18 @@ static void lay_products(rg_pass *pass, bump *b) {
   pass->product = take(b, 4 * RG_MOST_STATES * pass->product_bytes);
 }
 
+static void lay_pieces(rg_pass *pass, bump *b) {
+  const rung_network *n = pass->network;
+  size_t size = rung_dtype_size(n->dtype), batch = (size_t)(pass->pieces * pass->options.batch);
+  if (pass->pieces == 1) return;
+  pass->sum = take(b, (size_t)n->parameters * size);
+  pass->share = take(b, batch * size);
+  pass->all_scores = take(b, batch * (size_t)n->outputs * size);
+  pass->running_begun = take(b, (size_t)n->statistics * size);
+  if (pass->options.observe)
+    pass->seen_sum = (double *)take(b, 2 * (size_t)rg_pass_layers(pass) * sizeof(double));
+}
+
 size_t rg_pass_lay_memory(rg_pass *pass, char *memory) {
   bump b = {memory, 0};
   size_t size = rung_dtype_size(pass->network->dtype);
@@ -215,6 +227,7 @@ size_t rg_pass_lay_memory(rg_pass *pass, char *memory) {
   pass->plan.workspace_bytes = workspace_bytes(pass);
   pass->workspace = take(&b, pass->plan.workspace_bytes);
   lay_products(pass, &b);
+  lay_pieces(pass, &b);
   size_t before = b.used;
   lay_beginnings(pass, &b);
   lay_kept(pass, &b);

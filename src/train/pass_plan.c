@@ -11,9 +11,6 @@
 #define MOST_HEAD_BLOCKS 8
 #define MOST_SNAPSHOTS 64
 
-/* What stands in front of memory from rg_alloc(): see memory.c. */
-#define ALLOCATION_BYTES (RG_ALIGN + 24)
-
 typedef struct choice {
   rg_pass *pass;
   size_t skeleton;      /* bytes of the pass without programs, spans and memory */
@@ -104,8 +101,8 @@ static size_t bytes_of(const choice *c, int which) {
   for (int i = 0; i < pass->network->blocks.count; i++)
     for (int k = 0; k < RG_PROGRAM_KINDS; k++)
       if (pass->uses[i][k]) bytes += c->program_bytes[i][k];
-  bytes += ALLOCATION_BYTES + (size_t)pass->spans * sizeof *pass->span;
-  return bytes + ALLOCATION_BYTES + rg_pass_lay_memory(pass, NULL);
+  bytes += RG_ALLOCATION_BYTES + (size_t)pass->spans * sizeof *pass->span;
+  return bytes + RG_ALLOCATION_BYTES + rg_pass_lay_memory(pass, NULL);
 }
 
 static double cost_between(const choice *c, int64_t first, int64_t end) {
@@ -138,7 +135,9 @@ static double more_work(const choice *c) {
 static rung_status consider(choice *c, int which, bool *fits) {
   rg_pass *pass = c->pass;
   pass->plan.total_bytes = bytes_of(c, which);
-  pass->plan.work = 1 + more_work(c) / c->all;
+  pass->plan.micro = pass->options.batch;
+  pass->plan.work = 1 + (more_work(c) + rg_pass_pieces_work(pass)) / c->all;
+  pass->plan.operations = pass->plan.work * c->all * (double)(pass->pieces * pass->options.batch);
   size_t limit = pass->options.memory;
   *fits = !limit || pass->plan.total_bytes <= limit;
   if (!c->least || pass->plan.total_bytes < c->least) c->least = pass->plan.total_bytes;

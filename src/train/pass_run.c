@@ -331,9 +331,9 @@ static rung_status check_labels(const rg_pass *pass, const rg_pass_batch *batch)
   for (int64_t i = 0; i < pass->options.batch; i++) {
     double label = rg_fetch(n->dtype, batch->target, i).hi;
     if (!(label >= 0 && label < (double)n->outputs && label == floor(label)))
-      return rg_fail(pass->ctx, RUNG_E_DATA,
-                     "sample %lld of the batch: expected a label 0 to %lld, found %g", (long long)i,
-                     (long long)n->outputs - 1, label);
+      return rg_fail(
+          pass->ctx, RUNG_E_DATA, "sample %lld of the batch: expected a label 0 to %lld, found %g",
+          (long long)(pass->piece * pass->options.batch + i), (long long)n->outputs - 1, label);
   }
   return RUNG_OK;
 }
@@ -377,7 +377,7 @@ rung_status rg_pass_there_and_back(rg_pass *pass, double *drift) {
   return backward(pass, cotangent, drift);
 }
 
-static rung_status run(rg_pass *pass, const rg_pass_batch *batch, rg_pass_result *out) {
+rung_status rg_pass_run_piece(rg_pass *pass, const rg_pass_batch *batch, rg_pass_result *out) {
   const rung_network *n = pass->network;
   pass->batch = *batch;
   pass->ran = false;
@@ -398,7 +398,8 @@ static rung_status run(rg_pass *pass, const rg_pass_batch *batch, rg_pass_result
 rung_status rg_pass_run(rg_pass *pass, const rg_pass_batch *batch, rg_pass_result *out) {
   rung_context *own = pass->ctx;
   if (batch->ctx) pass->ctx = batch->ctx;
-  rung_status status = run(pass, batch, out);
+  rung_status status =
+      pass->pieces > 1 ? rg_pass_run_pieces(pass, batch, out) : rg_pass_run_piece(pass, batch, out);
   pass->ctx = own;
   return status;
 }

@@ -47,6 +47,11 @@ rung_status rg_pipeline_create(rung_context *ctx, int links, int lanes, rg_pipel
   return status;
 }
 
+size_t rg_pipeline_bytes(int links) {
+  return 3 * RG_ALLOCATION_BYTES + sizeof(rg_pipeline) + sizeof(worker) +
+         (size_t)links * sizeof(bool);
+}
+
 void rg_pipeline_destroy(rg_pipeline *p) {
   if (!p) return;
   rg_crew_destroy(p->crew);

@@ -23,6 +23,8 @@ typedef struct rg_lane {
 typedef rung_status (*rg_link)(void *arg, int link, const rg_lane *lane);
 
 rung_status rg_pipeline_create(rung_context *ctx, int links, int lanes, rg_pipeline **out);
+/* What one of one lane allocates. */
+size_t rg_pipeline_bytes(int links);
 void rg_pipeline_destroy(rg_pipeline *pipeline); /* NULL is allowed */
 int rg_pipeline_lanes(const rg_pipeline *pipeline);
 

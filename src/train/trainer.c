@@ -65,6 +65,7 @@ static rung_status make_optimiser(rung_trainer *t) {
 /* The pass gets what the optimiser leaves of the memory allowed. */
 static rung_status make_pass(rung_trainer *t, size_t used, bool observe, size_t *needed) {
   rg_pass_options o = {.batch = t->training.batch,
+                       .micro = t->training.micro_batch,
                        .loss = t->training.loss,
                        .smoothing = t->training.smoothing,
                        .delta = t->training.delta,
@@ -88,6 +89,14 @@ static rung_status make_pass(rung_trainer *t, size_t used, bool observe, size_t 
   return rg_pass_create(t->network, t->ctx, &o, &t->pass);
 }
 
+void rg_trainer_tell_pieces(rg_text *out, const rg_pass *pass, const rung_network *n,
+                            int64_t batch) {
+  int64_t micro = rg_pass_get_plan(pass)->micro;
+  if (micro == batch) return;
+  rg_text_printf(out, ", in pieces of %lld sample%s", (long long)micro, micro > 1 ? "s" : "");
+  if (n->statistics) rg_text_add(out, ", whose statistics normalisation takes");
+}
+
 static rung_status tell_plan(rung_trainer *t, size_t optimiser) {
   const rg_pass_plan *p = rg_pass_get_plan(t->pass);
   rg_text text;
@@ -95,6 +104,7 @@ static rung_status tell_plan(rung_trainer *t, size_t optimiser) {
   rg_text_printf(&text, "activations: %s", rg_activations_name(p->activations));
   if (p->activations == RUNG_RECOMPUTE)
     rg_text_printf(&text, " (every %lld layers)", (long long)p->segment);
+  rg_trainer_tell_pieces(&text, t->pass, t->network, t->training.batch);
   rg_text_printf(&text,
                  "; states %.2f MB, workspace %.2f MB, gradient %.2f MB, %s %.2f MB: %.2f MB; work "
                  "%.2f of store",
@@ -111,6 +121,10 @@ static rung_status make_modules(rung_trainer *t, size_t used, size_t *needed) {
   rung_status status = rg_modular_create(t, allowed ? left : 0, needed, &t->modular);
   if (status != RUNG_E_BUDGET) return status;
   rung_clear_error(t->ctx);
+  if (!*needed)
+    return rg_fail(t->ctx, status,
+                   "memory: %zu bytes are too few for training module-wise: batch %lld, %d modules",
+                   allowed, (long long)t->training.batch, rung_network_exits(t->network) + 1);
   *needed += used;
   return rg_fail(t->ctx, status,
                  "memory: %zu bytes are allowed for training module-wise, but it takes at least "
@@ -135,8 +149,9 @@ static rung_status make(rung_trainer *t, bool observe, size_t *least) {
 
 rung_status rg_trainer_create(rung_network *network, rung_context *ctx,
                               const rung_training *training, int64_t steps, int64_t steps_of_epoch,
-                              bool observe, size_t *least, rung_trainer **out) {
+                              bool observe, bool hasty, size_t *least, rung_trainer **out) {
   *out = NULL;
+  *least = 0;
   rung_clear_error(ctx);
   RG_TRY(check(ctx, training, steps, steps_of_epoch));
   rung_trainer *t = rg_calloc(ctx, 1, sizeof *t);
@@ -148,6 +163,7 @@ rung_status rg_trainer_create(rung_network *network, rung_context *ctx,
   t->steps = steps;
   t->steps_of_epoch = steps_of_epoch;
   t->lowered = 1;
+  t->hasty = hasty;
   rung_status status = make(t, observe, least);
   if (status == RUNG_OK)
     *out = t;
@@ -160,16 +176,22 @@ rung_status rung_trainer_create(rung_network *network, rung_context *ctx,
                                 const rung_training *training, int64_t steps,
                                 int64_t steps_of_epoch, rung_trainer **out) {
   size_t least;
-  return rg_trainer_create(network, ctx, training, steps, steps_of_epoch, false, &least, out);
+  return rg_trainer_create(network, ctx, training, steps, steps_of_epoch, false, false, &least,
+                           out);
 }
 
-size_t rg_trainer_state_bytes(const rung_network *n, const rung_training *training) {
+rung_status rg_trainer_state_bytes(const rung_network *n, const rung_training *training,
+                                   size_t *out) {
   const rg_descent *descent = rg_descent_find(training->optimiser);
-  size_t averages = training->average > 0;
-  size_t arrays = 1 + averages + (size_t)(descent ? descent->states : 0);
-  size_t numbers = arrays * (size_t)n->parameters + (1 + averages) * (size_t)n->statistics;
-  size_t own = descent ? 0 : rg_full_batch_bytes(training->optimiser, n->parameters);
-  return numbers * rung_dtype_size(n->dtype) + own;
+  size_t averages = training->average > 0, size = rung_dtype_size(n->dtype), own = 0;
+  if (training->modulewise)
+    RG_TRY(rg_modular_state_bytes(n, training, &own));
+  else if (descent)
+    own = (size_t)descent->states * (size_t)n->parameters * size;
+  else
+    own = rg_full_batch_bytes(training->optimiser, n->parameters);
+  *out = (1 + averages) * (size_t)(n->parameters + n->statistics) * size + own;
+  return RUNG_OK;
 }
 
 void rung_trainer_destroy(rung_trainer *t) {
@@ -195,17 +217,48 @@ const rg_pass *rg_trainer_pass(const rung_trainer *t) {
   return t->modular ? rg_modular_pass(t->modular, rg_modular_modules(t->modular)) : t->pass;
 }
 
+/* Of the pass of a module, from 1, or of the only one; NULL: the module is frozen. */
+static const rg_pass_plan *plan_at(const rung_trainer *t, int k) {
+  const rg_pass *pass = t->modular ? rg_modular_pass(t->modular, k) : t->pass;
+  return pass ? rg_pass_get_plan(pass) : NULL;
+}
+
+static int passes(const rung_trainer *t) {
+  return t->modular ? rg_modular_modules(t->modular) : 1;
+}
+
 double rg_trainer_work(const rung_trainer *t) {
-  if (!t->modular) return rg_pass_get_plan(t->pass)->work;
   double sum = 0;
-  int passes = 0;
-  for (int k = 1; k <= rg_modular_modules(t->modular); k++) {
-    const rg_pass *pass = rg_modular_pass(t->modular, k);
-    if (!pass) continue;
-    sum += rg_pass_get_plan(pass)->work;
-    passes++;
+  int trained = 0;
+  for (int k = 1; k <= passes(t); k++) {
+    const rg_pass_plan *plan = plan_at(t, k);
+    if (!plan) continue;
+    sum += plan->work;
+    trained++;
   }
-  return sum / passes;
+  return sum / trained;
+}
+
+double rg_trainer_operations(const rung_trainer *t) {
+  return t->modular ? rg_modular_operations(t->modular) : plan_at(t, 1)->operations;
+}
+
+int64_t rg_trainer_micro(const rung_trainer *t) {
+  int64_t least = t->training.batch;
+  for (int k = 1; k <= passes(t); k++)
+    if (plan_at(t, k) && plan_at(t, k)->micro < least) least = plan_at(t, k)->micro;
+  return least;
+}
+
+uint64_t rg_trainer_way(const rung_trainer *t) {
+  uint64_t hash = RG_HASH_START;
+  for (int k = 1; k <= passes(t); k++) {
+    const rg_pass_plan *p = plan_at(t, k);
+    if (!p) continue;
+    int64_t way[] = {p->micro, p->activations == RUNG_REVERSE};
+    hash = rg_hash(hash, way, sizeof way);
+  }
+  return hash;
 }
 
 double rg_trainer_rate(const rung_trainer *t) {

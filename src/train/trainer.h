@@ -36,6 +36,7 @@ struct rung_trainer {
   void *running_before; /* [statistics] as they were before the step */
   double *partial;      /* of norms */
   size_t bytes;
+  bool hasty;
   char *plan;
 };
 
@@ -49,21 +50,32 @@ typedef struct rg_trainer_array {
 } rg_trainer_array;
 #define RG_MOST_TRAINER_ARRAYS (20 + RG_MOST_DESCENT_STATES * (RUNG_MOST_EXITS + 1))
 
-/* As rung_trainer_create(); *least gets the bytes that would do where these are too few. `observe`:
- * norms of states and cotangents at each layer are wanted. */
+/* As rung_trainer_create(); *least gets the bytes that would do where these are too few.
+ * `hasty`: where programs alone take more they are not all made to find out, and it gets 0.
+ * `observe`: norms of states and cotangents at each layer are wanted. */
 rung_status rg_trainer_create(rung_network *network, rung_context *ctx,
                               const rung_training *training, int64_t steps, int64_t steps_of_epoch,
-                              bool observe, size_t *least, rung_trainer **out);
+                              bool observe, bool hasty, size_t *least, rung_trainer **out);
 
 /* Bytes of the arrays of such a trainer. */
-size_t rg_trainer_state_bytes(const rung_network *network, const rung_training *training);
+rung_status rg_trainer_state_bytes(const rung_network *network, const rung_training *training,
+                                   size_t *out);
 
 /* Lists them and returns how many. Together with step, stepper->steps and `lowered` they are all
  * that the next step depends on beside its batch. */
 int rg_trainer_arrays(rung_trainer *trainer, rg_trainer_array *out);
 
+/* ", in pieces of 16 samples", where a pass has several. */
+void rg_trainer_tell_pieces(rg_text *out, const rg_pass *pass, const rung_network *network,
+                            int64_t batch);
 /* Operations of its passes, in those of passes that store everything: the mean over modules. */
 double rg_trainer_work(const rung_trainer *trainer);
+/* Operations of a step by the same estimate; with modules in turn of a step of each. */
+double rg_trainer_operations(const rung_trainer *trainer);
+/* The fewest samples that a pass of it runs at once. */
+int64_t rg_trainer_micro(const rung_trainer *trainer);
+/* A hash of what of its plan has to do with the bits of results: pieces, and running backwards. */
+uint64_t rg_trainer_way(const rung_trainer *trainer);
 /* Its pass, or that of the last module. */
 const rg_pass *rg_trainer_pass(const rung_trainer *trainer);
 

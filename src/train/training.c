@@ -11,6 +11,7 @@ rung_training rung_training_default(void) {
                          .step_every = 30,
                          .step_factor = 0.1,
                          .batch = 64,
+                         .micro_batch = RUNG_MICRO_AUTO,
                          .loss = RUNG_CROSS_ENTROPY,
                          .delta = 1,
                          .activations = RUNG_ACTIVATIONS_AUTO,

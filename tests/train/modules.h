@@ -10,7 +10,8 @@
 
 enum { BATCH = 8, FEATURES = 5, CLASSES = 3 };
 
-static inline rung_network *network_of(rung_context *ctx, int modules, const char *block) {
+static inline rung_network *network_with(rung_context *ctx, int modules, const char *block,
+                                         const char *head) {
   rung_network_settings s = rung_network_settings_default();
   rung_network *n;
   const rung_shape sample = {.rank = 1, .dim = {FEATURES}};
@@ -21,9 +22,16 @@ static inline rung_network *network_of(rung_context *ctx, int modules, const cha
   s.layers[0] = 6;
   s.time = 3;
   s.exits = modules - 1;
-  for (int i = 0; i < modules - 1; i++) s.exit_at[i] = 1 + 2 * (i + 1);
+  for (int i = 0; i < modules - 1; i++) {
+    s.exit_at[i] = 1 + 2 * (i + 1);
+    s.exit_head[i] = head;
+  }
   assert_ok(ctx, rung_network_create(ctx, &s, &sample, CLASSES, RUNG_F64, 5, &n));
   return n;
+}
+
+static inline rung_network *network_of(rung_context *ctx, int modules, const char *block) {
+  return network_with(ctx, modules, block, NULL);
 }
 
 static inline rung_training training_by(const char *procedure, double tau) {

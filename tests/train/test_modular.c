@@ -133,6 +133,7 @@ static void bits_do_not_depend_on_threads(void **state) {
     assert_ok(ctx, rung_set_threads(ctx, 1 + 2 * i));
     n[i] = network_of(ctx, 3, "antisymmetric");
     rung_training t = training_by("parallel", 0.5);
+    t.micro_batch = BATCH / 2;
     rung_trainer *trainer = trainer_of(ctx, n[i], &t, STEPS, 2);
     for (int k = 0; k < STEPS; k++) step(ctx, trainer, k);
     rung_trainer_destroy(trainer);
@@ -141,6 +142,36 @@ static void bits_do_not_depend_on_threads(void **state) {
   rung_network_destroy(n[0]);
   rung_network_destroy(n[1]);
   assert_ok(ctx, rung_set_threads(ctx, 1));
+}
+
+/* Where nothing mixes samples a micro-batch changes nothing but rounding: losses and costs are
+ * means over the batch, and modules hand on all of it. */
+static void pieces_train_as_the_whole(void **state) {
+  rung_context *ctx = *state;
+  static const char *const procedures[] = {"parallel", "sequential", "multilap"};
+  for (int p = 0; p < 3; p++) {
+    rung_network *n[2];
+    double off = 0, most = 0;
+    for (int i = 0; i < 2; i++) {
+      n[i] = network_with(ctx, 3, "antisymmetric", "pool");
+      assert_int_equal(n[i]->statistics, 0);
+      rung_training t = training_by(procedures[p], 0.5);
+      t.optimiser = "momentum"; /* adamw takes the sign of what is but rounding */
+      t.laps = 1;
+      t.micro_batch = i ? BATCH / 4 : 0;
+      rung_trainer *trainer = trainer_of(ctx, n[i], &t, STEPS, 2);
+      for (int k = 0; k < STEPS; k++) step(ctx, trainer, k);
+      rung_trainer_destroy(trainer);
+    }
+    for (int64_t i = 0; i < n[0]->parameters; i++) {
+      double a = ((double *)n[0]->theta)[i];
+      most = fmax(most, fabs(a));
+      off = fmax(off, fabs(a - ((double *)n[1]->theta)[i]));
+    }
+    if (!(off <= 1e-12 * most)) fail_msg("%s: %g of %g", procedures[p], off, most);
+    rung_network_destroy(n[0]);
+    rung_network_destroy(n[1]);
+  }
 }
 
 /* ---- runs ---- */
@@ -165,13 +196,16 @@ static void stopped_runs_go_on_to_the_same_bytes(void **state) {
   rung_context *ctx = *state;
   static const char *const procedures[] = {"parallel", "sequential", "multilap"};
   for (int p = 0; p < 3; p++) {
-    const char *procedure = procedures[p];
+    const char *procedure = procedures[p], *micro = p == 1 ? "auto" : "4";
     stopper count = {.at = INT64_MAX};
-    train_in(ctx, RECIPE(MODULES(procedure), "training.average", "0.9"), "calm", stop, &count);
+    train_in(ctx,
+             RECIPE(MODULES(procedure), "training.average", "0.9", "training.micro_batch", micro),
+             "calm", stop, &count);
     for (int64_t at = 2; at <= count.calls; at += count.calls / 4 + 1) {
       stopper s = {.at = at};
-      rung_train_result r =
-          train_in(ctx, RECIPE(MODULES(procedure), "training.average", "0.9"), "cut", stop, &s);
+      rung_train_result r = train_in(
+          ctx, RECIPE(MODULES(procedure), "training.average", "0.9", "training.micro_batch", micro),
+          "cut", stop, &s);
       if (r.cancelled) go_on_in(ctx, "cut");
       assert_same_training("cut", "calm");
     }
@@ -228,6 +262,40 @@ static void the_least_that_is_named_is_enough(void **state) {
     }
 }
 
+static double least_by(rung_context *ctx, rung_recipe *r, const char *procedure) {
+  assert_ok(ctx, rung_recipe_set(r, ctx, "training.procedure", procedure));
+  assert_ok(ctx, rung_recipe_set(r, ctx, "training.memory", "1kB"));
+  assert_int_equal(rung_train(ctx, r, NULL, NULL, NULL, NULL, NULL), RUNG_E_BUDGET);
+  const char *at = strstr(rung_error(ctx), "takes at least ");
+  assert_non_null(at);
+  return strtod(at + strlen("takes at least "), NULL);
+}
+
+static int keep_plan(void *user, const rung_train_progress *p) {
+  if (p->plan) snprintf(user, 400, "%s", p->plan);
+  return p->plan != NULL;
+}
+
+/* Modules in turn hold the optimiser's state of one: they are taken where that is what helps. */
+static void the_procedure_is_chosen(void **state) {
+  rung_context *ctx = *state;
+  rung_recipe *r =
+      training_of(ctx, RECIPE(MODULES("auto"), "model.width", "96", "model.layers", "8",
+                              "training.modules", "4", "training.micro_batch", "0"));
+  double parallel = least_by(ctx, r, "parallel"), sequential = least_by(ctx, r, "sequential");
+  assert_true(sequential < parallel - 0.02);
+  assert_true(least_by(ctx, r, "auto") <= sequential);
+  for (int i = 0; i < 2; i++) {
+    char limit[40], plan[400] = "";
+    snprintf(limit, sizeof limit, "%.3fMB", i ? (sequential + parallel) / 2 : 0);
+    assert_ok(ctx, rung_recipe_set(r, ctx, "training.memory", limit));
+    assert_int_equal(rung_train(ctx, r, NULL, keep_plan, plan, NULL, NULL), RUNG_OK);
+    if (!strstr(plan, i ? "module-wise, sequential" : "module-wise, parallel"))
+      fail_msg("%s", plan);
+  }
+  rung_recipe_destroy(r);
+}
+
 /* Plans come with the modules that there can be, and the fewest are taken that fit. */
 static void numbers_of_modules_are_planned(void **state) {
   rung_context *ctx = *state;
@@ -236,7 +304,10 @@ static void numbers_of_modules_are_planned(void **state) {
   rung_recipe *r = training_of(ctx, RECIPE(MODULES("parallel"), "training.modules", "auto"));
   assert_ok(ctx, rung_train_plan(ctx, r, 8, row, &rows));
   assert_true(rows >= 4 && row[0].modules == 1 && row[1].modules == 2 && row[2].modules == 3);
-  for (int i = 0; i < rows; i++) assert_true(row[i].fits && row[i].work >= 1 && row[i].step_bytes);
+  for (int i = 0; i < rows; i++) {
+    assert_true(row[i].fits && row[i].work >= 1 && row[i].step_bytes);
+    assert_true(row[i].step_seconds > 0 && row[i].micro_batch == 20 && row[i].steps_per_epoch > 1);
+  }
   rung_network *n;
   assert_ok(ctx, rung_train(ctx, r, NULL, NULL, NULL, &n, NULL));
   assert_int_equal(rung_network_exits(n), 1);
@@ -254,11 +325,13 @@ static int tests(void) {
       TEST(the_first_module_stands_alone),
       TEST(the_weight_follows_the_ratio),
       TEST(bits_do_not_depend_on_threads),
+      TEST(pieces_train_as_the_whole),
       TEST(stopped_runs_go_on_to_the_same_bytes),
       TEST(modules_learn),
       TEST(what_does_not_go_together_is_refused),
       TEST(the_least_that_is_named_is_enough),
       TEST(numbers_of_modules_are_planned),
+      TEST(the_procedure_is_chosen),
   };
   write_spirals("spirals.csv", 400, 0);
   return cmocka_run_group_tests(list, NULL, NULL);

@@ -609,6 +609,94 @@ static void reversal_takes_the_memory_of_few_layers(void **state) {
   assert_true(b <= a + a / 20);
 }
 
+/* ---- pieces ---- */
+
+/* Pieces add up to the batch, by any plan, and also where weights are 0 in a whole piece. */
+static void check_pieces(rung_context *ctx, const chain_plan *plan, rg_pass_options options) {
+  double loss[3], tolerance = plan->dtype == RUNG_F32   ? 1e-5
+                              : plan->dtype == RUNG_F64 ? 1e-13
+                                                        : 1e-28;
+  static const int64_t micro[] = {0, 32, 1};
+  rung_network *n = chain_network(ctx, plan);
+  size_t bytes = (size_t)n->parameters * rung_dtype_size(n->dtype);
+  void *gradient = rg_alloc(ctx, bytes, 1), *scores = NULL;
+  data d = make_data(ctx, plan->dtype, options.loss);
+  for (int i = 64; i < 96; i++) rg_store(plan->dtype, d.weight, i, (rung_dd){0, 0});
+  size_t score_bytes = (size_t)(BATCH * OUTPUTS) * rung_dtype_size(n->dtype);
+  scores = rg_alloc(ctx, score_bytes, 1);
+  for (int i = 0; i < 3; i++) {
+    rg_pass *pass;
+    rg_pass_result r;
+    rg_pass_batch batch = batch_of(&d);
+    options.micro = micro[i];
+    size_t before = rung_memory_now(ctx);
+    assert_ok(ctx, rg_pass_create(n, ctx, &options, &pass));
+    assert_int_equal(rg_pass_get_plan(pass)->total_bytes, rung_memory_now(ctx) - before);
+    assert_int_equal(rg_pass_get_plan(pass)->micro, micro[i] ? micro[i] : BATCH);
+    assert_ok(ctx, rg_pass_run(pass, &batch, &r));
+    loss[i] = r.loss;
+    if (i == 0) memcpy(gradient, r.gradient, bytes);
+    if (i == 0) memcpy(scores, r.scores, score_bytes);
+    assert_true(fabs(loss[i] - loss[0]) <= tolerance * fabs(loss[0]) + 1e-15);
+    double most = 0, off = 0;
+    for (int64_t k = 0; k < n->parameters; k++) {
+      rung_dd a = rg_fetch(n->dtype, gradient, k), b = rg_fetch(n->dtype, r.gradient, k);
+      most = fmax(most, fabs(a.hi));
+      off = fmax(off, fabs(rg_sub_dd(a, b).hi));
+    }
+    if (!(off <= tolerance * most)) fail_msg("pieces of %d: %g of %g", (int)micro[i], off, most);
+    assert_memory_equal(scores, r.scores, score_bytes);
+    rg_pass_destroy(pass);
+  }
+  free_data(ctx, &d);
+  rg_free(ctx, gradient);
+  rg_free(ctx, scores);
+  rung_network_destroy(n);
+}
+
+static void pieces_add_up_to_the_batch(void **state) {
+  rung_set_threads(*state, 1);
+  static const rung_dtype dtypes[] = {RUNG_F32, RUNG_F64, RUNG_DD};
+  for (int t = 0; t < 3; t++)
+    for (int loss = 0; loss < 3; loss++) {
+      chain_plan plan = plan_of(loss == 1 ? &chain_residual_kind : &chain_verlet_kind, dtypes[t]);
+      rung_activations activations = loss == 0 ? RUNG_STORE : RUNG_RECOMPUTE;
+      check_pieces(*state, &plan, options_of(activations, (rung_loss)loss));
+    }
+}
+
+/* Whole batches before pieces; and pieces before nothing fits, down to the least that is named. */
+static void pieces_are_the_last_resort(void **state) {
+  rung_context *ctx = *state;
+  chain_plan plan = plan_of(&chain_residual_kind, RUNG_F64);
+  rung_network *n = chain_network(ctx, &plan);
+  rg_pass_options options = options_of(RUNG_ACTIVATIONS_AUTO, RUNG_CROSS_ENTROPY);
+  rg_pass_plan whole, pieces;
+  size_t least[2];
+  options.memory = 1;
+  assert_int_equal(rg_pass_choose(n, ctx, &options, &whole, &least[0]), RUNG_E_BUDGET);
+  options.micro = RUNG_MICRO_AUTO;
+  assert_int_equal(rg_pass_choose(n, ctx, &options, &pieces, &least[1]), RUNG_E_BUDGET);
+  rung_clear_error(ctx);
+  assert_true(least[1] < least[0]);
+  options.memory = least[0];
+  assert_ok(ctx, rg_pass_choose(n, ctx, &options, &whole, NULL));
+  assert_int_equal(whole.micro, BATCH);
+  for (options.memory = least[0] - 1; options.memory >= least[1];) {
+    assert_ok(ctx, rg_pass_choose(n, ctx, &options, &pieces, NULL));
+    assert_true(pieces.micro < BATCH && pieces.total_bytes <= options.memory);
+    if (options.memory == least[1]) break;
+    options.memory = options.memory > least[1] + 5000 ? options.memory - 5000 : least[1];
+  }
+  options.memory = least[1] - 1;
+  assert_int_equal(rg_pass_choose(n, ctx, &options, &pieces, NULL), RUNG_E_BUDGET);
+  options.memory = 0;
+  options.micro = 48;
+  assert_error(ctx, rg_pass_choose(n, ctx, &options, &pieces, NULL), RUNG_E_ARGUMENT,
+               "a divisor of the batch, 128, found 48");
+  rung_network_destroy(n);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(gradients_are_those_of_the_loss),
@@ -624,6 +712,8 @@ int main(void) {
       TEST(sixteen_thousand_layers_are_reversed_to_the_bit),
       TEST(products_are_those_of_the_jacobian),
       TEST(norms_of_layers_are_seen),
+      TEST(pieces_add_up_to_the_batch),
+      TEST(pieces_are_the_last_resort),
       TEST(what_cannot_be_is_refused),
       TEST(every_allocation_may_fail),
   };

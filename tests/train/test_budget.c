@@ -1,0 +1,231 @@
+/* Trainings in a stated memory, each in a process of its own so that its peak is its own: they fit
+ * and hold what was stated, or are refused with a number that then works. */
+#include <sys/wait.h>
+
+#include "jobs.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define RESIDENT 0 /* a sanitizer holds memory of its own */
+#else
+#define RESIDENT 1
+#endif
+
+/* ---- data ---- */
+
+static void put_big(unsigned char *out, uint32_t value) {
+  for (int i = 0; i < 4; i++) out[i] = (unsigned char)(value >> (24 - 8 * i));
+}
+
+/* Random images of `edge` pixels in ten classes, and their labels. */
+static void write_images(const char *images, const char *labels, int count, int edge) {
+  size_t pixels = (size_t)(count * edge * edge);
+  unsigned char *bytes = calloc(16 + pixels, 1), *label = calloc(8 + (size_t)count, 1);
+  assert_true(bytes && label);
+  const uint32_t head[] = {0x803, (uint32_t)count, (uint32_t)edge, (uint32_t)edge};
+  for (int i = 0; i < 4; i++) put_big(bytes + 4 * i, head[i]);
+  for (size_t i = 0; i < pixels; i++) bytes[16 + i] = (unsigned char)(255 * rg_uniform(1, 1, i));
+  put_big(label, 0x801);
+  put_big(label + 4, (uint32_t)count);
+  for (int i = 0; i < count; i++) label[8 + i] = (unsigned char)(i % 10);
+  write_file(images, bytes, 16 + pixels);
+  write_file(labels, label, 8 + (size_t)count);
+  free(bytes);
+  free(label);
+}
+
+/* ---- a training in a process of its own ---- */
+
+typedef struct outcome {
+  rung_status status;
+  size_t planned, peak;
+  double least; /* MB; where it was refused */
+  char error[300];
+} outcome;
+
+static rung_recipe *recipe_with(rung_context *ctx, const char *line, const char *memory) {
+  rung_recipe *r;
+  char text[600], *rest = text;
+  assert_ok(ctx, rung_recipe_create(ctx, RUNG_RECIPE_TRAIN, &r));
+  snprintf(text, sizeof text, "training.epochs=2 %s run.threads=2 training.memory=%s", line,
+           memory);
+  for (char *pair; (pair = strtok_r(rest, " ", &rest));) {
+    char *equals = strchr(pair, '=');
+    assert_non_null(equals);
+    *equals = 0;
+    assert_ok(ctx, rung_recipe_set(r, ctx, pair, equals + 1));
+  }
+  return r;
+}
+
+static void train_alone(int out, const char *line, const char *memory) {
+  outcome o = {0};
+  rung_context *ctx;
+  rung_train_result result = {0};
+  assert_int_equal(rung_context_create(NULL, &ctx), RUNG_OK);
+  rung_recipe *r = recipe_with(ctx, line, memory);
+  char folder[40];
+  snprintf(folder, sizeof folder, "run-%ld", (long)getpid());
+  o.status = rung_train(ctx, r, folder, NULL, NULL, NULL, &result);
+  o.planned = result.planned_bytes;
+  o.peak = result.peak_bytes;
+  const char *at = strstr(rung_error(ctx), "at least ");
+  if (o.status == RUNG_E_BUDGET && at) o.least = strtod(at + 9, NULL);
+  snprintf(o.error, sizeof o.error, "%s", rung_error(ctx));
+  if (o.status == RUNG_OK) remove_folder(folder);
+  rung_recipe_destroy(r);
+  rung_context_destroy(ctx);
+  if (write(out, &o, sizeof o) != sizeof o) _exit(1);
+  _exit(0);
+}
+
+static outcome train_with(const char *line, const char *memory) {
+  int ends[2], status;
+  outcome o;
+  assert_int_equal(pipe(ends), 0);
+  pid_t child = fork();
+  assert_true(child >= 0);
+  if (child == 0) train_alone(ends[1], line, memory);
+  close(ends[1]);
+  assert_int_equal(read(ends[0], &o, sizeof o), sizeof o);
+  close(ends[0]);
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_int_equal(status, 0);
+  return o;
+}
+
+/* ---- what must be so ---- */
+
+static void hold(const char *line, double limit, const outcome *o) {
+  double planned = (double)o->planned, peak = (double)o->peak;
+  if (o->status != RUNG_OK) fail_msg("%s with %.2f MB: %s", line, limit / 1e6, o->error);
+  if (limit > 0 && planned > limit)
+    fail_msg("%s: %.2f MB allowed, %.2f planned", line, limit / 1e6, planned / 1e6);
+  if (RESIDENT && peak > 1.05 * planned)
+    fail_msg("%s: %.2f MB planned, %.2f held", line, planned / 1e6, peak / 1e6);
+}
+
+static double megabytes_with(const char *line, double limit, outcome *o) {
+  char memory[40];
+  snprintf(memory, sizeof memory, "%.2fMB", limit / 1e6);
+  *o = train_with(line, memory);
+  return strtod(memory, NULL) * 1e6;
+}
+
+static void check(const char *line, uint64_t seed) {
+  outcome o = train_with(line, "0");
+  hold(line, 0, &o);
+  double planned = (double)o.planned;
+  if (RESIDENT && planned > 20e6 && planned > 1.1 * (double)o.peak)
+    fail_msg("%s: %.2f MB planned, but only %.2f held", line, planned / 1e6, (double)o.peak / 1e6);
+  for (uint64_t i = 0; i < 2; i++) {
+    double limit = (0.15 + 0.9 * rg_uniform(7, seed, i)) * planned;
+    limit = megabytes_with(line, limit, &o);
+    if (o.status == RUNG_E_BUDGET) {
+      if (!(o.least * 1e6 > limit)) fail_msg("%s with %.2f MB: %s", line, limit / 1e6, o.error);
+      limit = megabytes_with(line, o.least * 1e6, &o);
+    }
+    hold(line, limit, &o);
+  }
+}
+
+#define TABLE "data.train=spirals.csv "
+#define IMAGES "data.train=made-images-idx3-ubyte data.limit=128 "
+#define MODULAR "training.scheme=modulewise "
+
+static const char *const recipes[] = {
+    TABLE "model.width=64,64",
+    TABLE "model.width=512,512 training.optimiser=sgd",
+    TABLE "model.width=768,768 training.average=0.9",
+    TABLE "model.architecture=dense model.layers=64 model.width=64 training.batch=300",
+    TABLE "model.architecture=dense model.layers=32 model.block=hamiltonian training.batch=all",
+    TABLE "model.architecture=dense model.block=resnet model.norm=batch training.batch=200",
+    TABLE "model.width=200,200 training.optimiser=lbfgs training.precision=double "
+          "training.batch=all",
+    TABLE "model.width=256,256 training.precision=quad training.batch=60",
+    TABLE "model.architecture=dense model.layers=24 training.batch=180 " MODULAR
+          "training.modules=auto",
+    TABLE "model.architecture=dense model.width=256 model.layers=8 training.procedure=auto " MODULAR
+          "training.modules=4",
+    IMAGES "model.architecture=cnn model.channels=8,16 training.batch=64",
+    IMAGES "model.architecture=cnn training.optimiser=momentum training.batch=32",
+    IMAGES "model.architecture=resnet model.channels=8,16 model.layers=2",
+    IMAGES "model.architecture=resnet model.channels=16 model.layers=3 model.norm=layer "
+           "training.batch=48",
+    IMAGES "model.architecture=resnet model.channels=4,8 model.layers=2 model.block=bottleneck "
+           "training.micro_batch=16",
+    IMAGES "model.architecture=conv model.channels=8,16 model.layers=4 model.block=hamiltonian",
+    IMAGES "model.architecture=conv model.channels=8 model.layers=4 model.block=leapfrog "
+           "training.activations=recompute",
+    IMAGES "model.architecture=resnet model.channels=8,16 model.layers=2 " MODULAR
+           "training.modules=3",
+    IMAGES
+    "model.architecture=resnet model.channels=8 model.layers=3 training.procedure=auto " MODULAR
+    "training.modules=auto",
+    IMAGES "model.architecture=resnet model.channels=8,16 model.layers=2 training.modules=2 "
+           "training.procedure=sequential data.validation=0.3 " MODULAR,
+};
+
+static void a_share(int part) {
+  enum { PARTS = 4 };
+  for (size_t i = (size_t)part; i < sizeof recipes / sizeof *recipes; i += PARTS)
+    check(recipes[i], i);
+}
+
+static void first_recipes_fit_or_say_what_would(void **state) {
+  (void)state;
+  a_share(0);
+}
+static void second_recipes_fit_or_say_what_would(void **state) {
+  (void)state;
+  a_share(1);
+}
+static void third_recipes_fit_or_say_what_would(void **state) {
+  (void)state;
+  a_share(2);
+}
+static void fourth_recipes_fit_or_say_what_would(void **state) {
+  (void)state;
+  a_share(3);
+}
+
+/* A thread takes memory, but the plan is the same where that matters to the bit. */
+static void threads_change_no_bits_within_a_limit(void **state) {
+  rung_context *ctx = *state;
+  static const char *const line =
+      IMAGES "model.architecture=resnet model.channels=4,8 model.layers=1 training.epochs=1 "
+             "model.block=resnet";
+  int pieces = 0;
+  for (int i = 0; i < 6; i++) {
+    static const char *const folder[] = {"one", "many"};
+    char memory[40];
+    snprintf(memory, sizeof memory, "%.2fMB", 5.5 + 0.35 * i);
+    for (int k = 0; k < 2; k++) {
+      rung_recipe *r = recipe_with(ctx, line, memory);
+      remove_folder(folder[k]);
+      assert_ok(ctx, rung_recipe_set(r, ctx, "run.threads", k ? "6" : "1"));
+      assert_ok(ctx, rung_recipe_set(r, ctx, "training.epochs", "1"));
+      assert_ok(ctx, rung_train(ctx, r, folder[k], NULL, NULL, NULL, NULL));
+      rung_recipe_destroy(r);
+    }
+    assert_same_file(path_in("one", RUNG_RUN_MODEL), path_in("many", RUNG_RUN_MODEL));
+    char *log = read_file(path_in("one", RUNG_RUN_LOG), NULL);
+    pieces += strstr(log, "in pieces of") != NULL;
+    free(log);
+  }
+  assert_true(pieces > 1);
+}
+
+static int tests(void) {
+  const struct CMUnitTest list[] = {
+      TEST(first_recipes_fit_or_say_what_would),   TEST(second_recipes_fit_or_say_what_would),
+      TEST(third_recipes_fit_or_say_what_would),   TEST(fourth_recipes_fit_or_say_what_would),
+      TEST(threads_change_no_bits_within_a_limit),
+  };
+  write_spirals("spirals.csv", 400, 0);
+  write_images("made-images-idx3-ubyte", "made-labels-idx1-ubyte", 160, 28);
+  return cmocka_run_group_tests(list, NULL, NULL);
+}
+
+int main(void) {
+  return in_scratch_folder(tests);
+}
