@@ -5,10 +5,12 @@
 #include "jobs.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define RESIDENT 0 /* a sanitizer holds memory of its own */
+#define RESIDENT 0 /* a sanitizer holds memory of its own, and is slow: a few small recipes */
 #else
 #define RESIDENT 1
 #endif
+#define LIMITS (RESIDENT ? 2 : 1)
+#define COARSE 131072 /* bytes: the system counts pages in lots of 32 a processor */
 
 /* ---- data ---- */
 
@@ -100,7 +102,7 @@ static void hold(const char *line, double limit, const outcome *o) {
   if (o->status != RUNG_OK) fail_msg("%s with %.2f MB: %s", line, limit / 1e6, o->error);
   if (limit > 0 && planned > limit)
     fail_msg("%s: %.2f MB allowed, %.2f planned", line, limit / 1e6, planned / 1e6);
-  if (RESIDENT && peak > 1.05 * planned)
+  if (RESIDENT && peak > 1.05 * planned + COARSE)
     fail_msg("%s: %.2f MB planned, %.2f held", line, planned / 1e6, peak / 1e6);
 }
 
@@ -117,7 +119,7 @@ static void check(const char *line, uint64_t seed) {
   double planned = (double)o.planned;
   if (RESIDENT && planned > 20e6 && planned > 1.1 * (double)o.peak)
     fail_msg("%s: %.2f MB planned, but only %.2f held", line, planned / 1e6, (double)o.peak / 1e6);
-  for (uint64_t i = 0; i < 2; i++) {
+  for (uint64_t i = 0; i < LIMITS; i++) {
     double limit = (0.15 + 0.9 * rg_uniform(7, seed, i)) * planned;
     limit = megabytes_with(line, limit, &o);
     if (o.status == RUNG_E_BUDGET) {
@@ -168,7 +170,7 @@ static const char *const recipes[] = {
 static void a_share(int part) {
   enum { PARTS = 4 };
   for (size_t i = (size_t)part; i < sizeof recipes / sizeof *recipes; i += PARTS)
-    check(recipes[i], i);
+    if (RESIDENT || (strstr(recipes[i], TABLE) && i % 2 == 0)) check(recipes[i], i);
 }
 
 static void first_recipes_fit_or_say_what_would(void **state) {
@@ -195,7 +197,7 @@ static void threads_change_no_bits_within_a_limit(void **state) {
       IMAGES "model.architecture=resnet model.channels=4,8 model.layers=1 training.epochs=1 "
              "model.block=resnet";
   int pieces = 0;
-  for (int i = 0; i < 6; i++) {
+  for (int i = 0; i < 3 * LIMITS; i++) {
     static const char *const folder[] = {"one", "many"};
     char memory[40];
     snprintf(memory, sizeof memory, "%.2fMB", 5.5 + 0.35 * i);
