@@ -226,7 +226,7 @@ static void finish(runner *r) {
 /* What a takes more than b in per cent: the median over rounds of the quotient of two steps of the
  * same round. */
 static double more(const runner *a, const runner *b, int rounds) {
-  double quotient[MOST_ROUNDS];
+  double quotient[MOST_ROUNDS] = {0};
   for (int i = 0; i < rounds; i++) quotient[i] = a->seconds[i] / b->seconds[i];
   return 100 * (median_of(quotient, rounds) - 1);
 }
@@ -454,7 +454,7 @@ enum { ONE, TWIN, SHARED, PIPELINE, RUNNERS };
  * least. */
 static void tell_times(const char *name, const runner *one, const runner *other, int rounds,
                        double each) {
-  double quotient[MOST_ROUNDS], least[2] = {INFINITY, INFINITY};
+  double quotient[MOST_ROUNDS] = {0}, least[2] = {INFINITY, INFINITY};
   for (int i = 0; i < rounds; i++) {
     quotient[i] = each * one->seconds[i] / other->seconds[i];
     least[0] = fmin(least[0], one->seconds[i]);

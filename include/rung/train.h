@@ -57,14 +57,15 @@ typedef struct rung_training {
                               summed, and batch normalisation takes its statistics of so many. 0: the
                               whole batch; RUNG_MICRO_AUTO (default): the whole batch, or fewer where
                               nothing else fits into `memory`. */
-  rung_loss loss;        /**< Default RUNG_CROSS_ENTROPY. */
   double smoothing;      /**< Label smoothing, 0..1. Default 0. */
   double delta;          /**< Huber's. Default 1. */
+  rung_loss loss;        /**< Default RUNG_CROSS_ENTROPY. */
   rung_activations activations; /**< Default RUNG_ACTIVATIONS_AUTO. */
   double drift;   /**< RUNG_REVERSE: largest relative error of the inverse. Default 1e-3. */
   size_t memory;  /**< Bytes that the trainer may take; 0 (default): no limit. */
   int modulewise; /**< 1: the modules of a network with exits are trained one by one, each under a
                        classifier of its own (docs/modulewise.md). Default 0: end to end. */
+  int transport_sum;     /**< 1: W sums over the elements of a layer; 0 (default): their mean. */
   const char *procedure; /**< "parallel" (default): every step trains all modules, each on what the
                               one before hands on; "sequential": one after the other, those before
                               frozen; "multilap": the same in laps. */
@@ -80,7 +81,6 @@ typedef struct rung_training {
                               many as there are threads and modules, and as fit into `memory`; 1: one
                               after the other; 0 (default): as many, up to 3 and to half of
                               the modules. */
-  int transport_sum;     /**< 1: W sums over the elements of a layer; 0 (default): their mean. */
   int taus;              /**< Numbers in `tau_of`, which then stand in place of `tau`. Default 0. */
   double tau_of[RUNG_MOST_EXITS + 1]; /**< Shared out evenly: module k (from 1) of K has
                               tau_of[floor((k - 1) taus / K)], so that two numbers are for the

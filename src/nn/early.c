@@ -179,7 +179,8 @@ static int64_t part(rg_early *e, const batch *b, int module, int64_t first, int6
   const rung_network *n = e->network;
   const bool last = module > n->exits.count;
   const size_t answer = (size_t)n->outputs * rung_dtype_size(n->dtype);
-  const cut_states c = last ? (cut_states){0} : states_before(n, module + 1);
+  cut_states c = {0};
+  if (!last) c = states_before(n, module + 1);
   for (int64_t i = 0; i < count; i++) {
     const int64_t sample = e->who[first + i];
     const char *scores = e->scores + (size_t)i * answer;

@@ -252,6 +252,7 @@ static void join(const rg_inference *f, void *const *state, char *end) {
   size_t each[RG_MOST_STATES] = {0}, all = 0;
   for (int s = 0; s < states; s++) {
     const rung_shape *shape = &n->state_shape[block][s];
+    if (!state[s]) return; /* where there is no layer at all */
     each[s] = (size_t)shape->dim[shape->rank - 1] * rung_dtype_size(n->dtype);
     all += each[s];
   }

@@ -277,8 +277,9 @@ bool rg_recipe_heads_fit(const rung_recipe *recipe, int exits) {
 
 static const char *static_word(const char *at, size_t length) {
   static const char *const words[] = {"conv", "pool", "mlp"};
-  int i = 0;
-  while (strlen(words[i]) != length || strncmp(words[i], at, length) != 0) i++;
+  const int last = (int)(sizeof words / sizeof *words) - 1;
+  int i = 0; /* the table of keys takes no others */
+  while (i < last && (strlen(words[i]) != length || strncmp(words[i], at, length) != 0)) i++;
   return words[i];
 }
 

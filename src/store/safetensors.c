@@ -291,5 +291,6 @@ rung_status rg_tensors_write_memory(const rg_tensors *set, void **out, size_t *l
 
 rung_status rg_tensors_write(const rg_tensors *set, const char *path) {
   size_t length;
-  return write_set(set, path, NULL, &length);
+  void *none;
+  return write_set(set, path, &none, &length);
 }

@@ -89,7 +89,7 @@ static void assert_same_scores(rung_context *ctx, const rung_network *a, const r
 
 /* The old network's tensor lies in the new one's first layers, its last block in the new exit. */
 static void assert_kept(rung_context *ctx, const rung_network *old, const rung_network *new) {
-  rung_tensor a, b;
+  rung_tensor a, b = {0};
   for (int i = 0; i < rung_network_tensors(old); i++) {
     char name[80];
     bool found = false;
