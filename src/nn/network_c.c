@@ -124,24 +124,13 @@ static int64_t largest_state(const rung_network *n) {
   return most;
 }
 
-/* Doubles as an array in the network's arithmetic. */
-static rung_status put_doubles(exporter *e, const char *name, const double *x, int64_t count) {
-  const rung_network *n = e->network;
-  char *number = rg_alloc(e->ctx, (size_t)count, rung_dtype_size(n->dtype));
-  if (!number) return RUNG_E_MEMORY;
-  for (int64_t i = 0; i < count; i++) rg_store(n->dtype, number, i, (rung_dd){x[i], 0});
-  rg_c_file_numbers(&e->file, name, number, count);
-  rg_free(e->ctx, number);
-  return RUNG_OK;
-}
-
 static rung_status put_normalisation(exporter *e) {
   const rung_network *n = e->network;
-  RG_TRY(put_doubles(e, "mean", n->mean, n->normalised));
-  RG_TRY(put_doubles(e, "scale", n->scale, n->normalised));
+  RG_TRY(rg_doubles_c(&e->file, "mean", n->mean, n->normalised));
+  RG_TRY(rg_doubles_c(&e->file, "scale", n->scale, n->normalised));
   if (!rg_has_units(n)) return RUNG_OK;
-  RG_TRY(put_doubles(e, "target_mean", n->target_mean, n->outputs));
-  return put_doubles(e, "target_scale", n->target_scale, n->outputs);
+  RG_TRY(rg_doubles_c(&e->file, "target_mean", n->target_mean, n->outputs));
+  return rg_doubles_c(&e->file, "target_scale", n->target_scale, n->outputs);
 }
 
 static void put_run(exporter *e) {

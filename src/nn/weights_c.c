@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "nn/network.h"
+
 rung_status rg_weights_c(rg_c_file *file, const rung_network *n, int block, char letter,
                          int index) {
   const rg_block_variables *of = &n->of_block[block];
@@ -30,4 +32,13 @@ rung_status rg_weights_c(rg_c_file *file, const rung_network *n, int block, char
   rg_free(file->ctx, mixed);
   rg_free(file->ctx, into);
   return done ? rg_text_status(&file->code) : RUNG_E_MEMORY;
+}
+
+rung_status rg_doubles_c(rg_c_file *file, const char *name, const double *x, int64_t count) {
+  void *number = rg_alloc(file->ctx, (size_t)count, rung_dtype_size(file->dtype));
+  if (!number) return RUNG_E_MEMORY;
+  for (int64_t i = 0; i < count; i++) rg_store(file->dtype, number, i, (rung_dd){x[i], 0});
+  rg_c_file_numbers(file, name, number, count);
+  rg_free(file->ctx, number);
+  return RUNG_OK;
 }

@@ -10,5 +10,7 @@
  * layers. */
 rung_status rg_weights_c(rg_c_file *file, const rung_network *network, int block, char letter,
                          int index);
+/* "static const $T rg_NAME[] = ..." of doubles, rounded to the file's arithmetic. */
+rung_status rg_doubles_c(rg_c_file *file, const char *name, const double *x, int64_t count);
 
 #endif

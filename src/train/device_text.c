@@ -372,23 +372,13 @@ static void put_state(rg_device *d) {
 
 /* ---- numbers ---- */
 
-static rung_status put_scale(rg_device *d, const char *name, const double *value, int64_t count) {
-  rung_dtype dtype = d->whole->dtype;
-  void *number = rg_alloc(d->ctx, (size_t)count, rung_dtype_size(dtype));
-  if (!number) return RUNG_E_MEMORY;
-  for (int64_t i = 0; i < count; i++) rg_store(dtype, number, i, (rung_dd){value[i], 0});
-  rg_c_file_numbers(&d->file, name, number, count);
-  rg_free(d->ctx, number);
-  return RUNG_OK;
-}
-
 static rung_status put_normalisation(rg_device *d) {
   const rung_network *n = d->whole;
-  RG_TRY(put_scale(d, "mean", n->mean, n->normalised));
-  RG_TRY(put_scale(d, "scale", n->scale, n->normalised));
+  RG_TRY(rg_doubles_c(&d->file, "mean", n->mean, n->normalised));
+  RG_TRY(rg_doubles_c(&d->file, "scale", n->scale, n->normalised));
   if (d->training->loss == RUNG_CROSS_ENTROPY) return RUNG_OK;
-  RG_TRY(put_scale(d, "target_mean", n->target_mean, n->outputs));
-  return put_scale(d, "target_scale", n->target_scale, n->outputs);
+  RG_TRY(rg_doubles_c(&d->file, "target_mean", n->target_mean, n->outputs));
+  return rg_doubles_c(&d->file, "target_scale", n->target_scale, n->outputs);
 }
 
 static rung_status put_frozen(rg_device *d) {
@@ -408,7 +398,7 @@ static rung_status put_numbers(rg_device *d) {
   rg_c_file_numbers(&d->file, "theta", n->theta, n->parameters);
   if (n->statistics) rg_c_file_numbers(&d->file, "running", n->running, n->statistics);
   if (n->transport == RG_TRANSPORT_NONE) return RUNG_OK;
-  return put_scale(d, "penalty", (double[]){1 / (2 * d->training->tau)}, 1);
+  return rg_doubles_c(&d->file, "penalty", (double[]){1 / (2 * d->training->tau)}, 1);
 }
 
 /* ---- the file ---- */
