@@ -128,6 +128,8 @@ rung_status rg_job_look_at_test(rg_job *job);
 
 /* Data, network and trainer of the level that the standing names, all within the limit. */
 rung_status rg_job_prepare(rg_job *job);
+/* Turns of the modules that are trained; 0 without turns. */
+int64_t rg_job_turns(const rg_job *job);
 /* Plans the training cut into each number of modules. */
 rung_status rg_job_plan_all(rg_job *job, int most, rung_planned *rows, int *count);
 /* Network and trainer of that level; weights from `from` prolonged, or new where it is NULL. */

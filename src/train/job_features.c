@@ -1,5 +1,4 @@
 /* Where a run's features of frozen modules are kept. */
-#include <string.h>
 #include <unistd.h>
 
 #include "data/batch.h"
@@ -18,18 +17,14 @@ static size_t without_limit(void) {
   return quarter < MOST_BYTES ? quarter : MOST_BYTES;
 }
 
-static double turns_of(const rg_job *j) {
-  double laps = strcmp(j->training.procedure, "multilap") == 0 ? (double)j->training.laps : 1;
-  return laps * j->modules;
-}
-
 size_t rg_job_feature_bytes(const rg_job *j) {
-  bool in_turn = j->training.modulewise && strcmp(j->training.procedure, "parallel") != 0;
-  if (!in_turn || place_of(j) != RG_FEATURES_MEMORY || rg_batches_vary(j->batches)) return 0;
+  if (!rg_job_turns(j) || place_of(j) != RG_FEATURES_MEMORY || rg_batches_vary(j->batches))
+    return 0;
   return rg_features_bytes(j->network, j->train.count, rung_dataset_count(j->set));
 }
 
 rung_status rg_job_keep_features(rg_job *j, size_t rest) {
+  if (!rg_job_turns(j)) return RUNG_OK; /* none are frozen */
   size_t used = rest + rung_trainer_bytes(j->trainer);
   size_t left = j->limit > used ? j->limit - used : 0;
   rg_features_place place = place_of(j);
@@ -37,7 +32,7 @@ rung_status rg_job_keep_features(rg_job *j, size_t rest) {
   rg_features_wish wish = {.place = place,
                            .samples = j->train.count,
                            .range = rung_dataset_count(j->set),
-                           .epochs = (double)j->epochs / turns_of(j),
+                           .epochs = (double)j->epochs / (double)rg_job_turns(j),
                            .memory = left,
                            .folder = j->folder.path,
                            .vary = rg_batches_vary(j->batches)};

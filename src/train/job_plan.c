@@ -334,8 +334,7 @@ static rung_status check_reading(const rg_job *j) {
 static const int numbers[] = {2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64};
 #define NUMBERS ((int)(sizeof numbers / sizeof *numbers))
 
-/* Turns that modules have; without turns none. */
-static int64_t turns_of(const rg_job *j) {
+int64_t rg_job_turns(const rg_job *j) {
   if (!j->training.modulewise || strcmp(j->training.procedure, "parallel") == 0) return 0;
   int64_t trained = j->modules;
   for (int k = 0; k < j->modules; k++) trained -= (int)(j->training.frozen >> k & 1);
@@ -344,7 +343,7 @@ static int64_t turns_of(const rg_job *j) {
 
 /* Modules in turn need an epoch each. */
 static rung_status check_turns(const rg_job *j) {
-  int64_t turns = turns_of(j);
+  int64_t turns = rg_job_turns(j);
   if (j->epochs >= turns) return RUNG_OK;
   return rg_recipe_fail(j->recipe, j->ctx, "training.epochs",
                         "expected an epoch for each of the %lld turns of modules, found %lld",
@@ -386,7 +385,7 @@ static rung_status try_way(rg_job *j, int modules, const char *procedure, search
   *plain = false;
   j->modules = modules;
   j->training.procedure = procedure;
-  if (j->epochs < turns_of(j)) return RUNG_OK;
+  if (j->epochs < rg_job_turns(j)) return RUNG_OK;
   rung_clear_error(j->ctx);
   bool hasty = j->hasty = modules != s->first; /* there is something to fall back on */
   j->searching = true;
@@ -469,7 +468,7 @@ static double time_step(rg_job *j) {
   if (status == RUNG_OK) status = rung_batches_next(j->batches, &batch);
   for (int i = 0; i < 2 && status == RUNG_OK; i++) {
     begun = rg_seconds();
-    status = rung_trainer_step(j->trainer, batch.x, batch.y, batch.weight, NULL);
+    status = rg_trainer_step(j->trainer, &batch, NULL);
   }
   double seconds = rg_seconds() - begun;
   if (status != RUNG_OK) rung_clear_error(j->ctx);
@@ -478,7 +477,7 @@ static double time_step(rg_job *j) {
 
 /* Of a step; with modules in turn the mean over a step in the first turn of each. */
 static double time_steps(rg_job *j) {
-  int64_t turns = turns_of(j), steps = j->trainer->steps;
+  int64_t turns = rg_job_turns(j), steps = j->trainer->steps;
   double sum = 0;
   if (!turns || j->epochs < turns) return time_step(j);
   for (int64_t k = 0; k < j->modules; k++) {
