@@ -592,8 +592,73 @@ static void costs_are_counted(void **state) {
   assert_true(rung_network_early_cost(n, 2) == rung_network_cost(n, 2) + 4 * 4 + 4 * 3);
   rung_network_destroy(n);
   n = make(ctx, &examples[2]); /* the stem; the exit's convolution */
-  assert_true(rung_network_cost(n, 1) == 36 * 9 * (2 * 4 + 4 * 4) + 4 * 3);
+  assert_true(rung_network_cost(n, 1) == 36 * 9 * (2 * 4 + 4 * 4) + 4 * 4 * 3);
   rung_network_destroy(n);
+}
+
+/* ---- what an exit sees of an image ---- */
+
+static rung_tensor tensor_named(rung_context *ctx, const rung_network *n, const char *name) {
+  rung_tensor t;
+  for (int i = 0; i < rung_network_tensors(n); i++) {
+    assert_ok(ctx, rung_network_tensor(n, ctx, i, &t));
+    if (!strcmp(t.name, name)) return t;
+  }
+  fail_msg("no tensor %s", name);
+  return t;
+}
+
+/* Of one channel, with convolutions that change nothing and a score for each window. */
+static rung_network *make_seeing(rung_context *ctx, const rung_shape *sample, int windows) {
+  rung_network_settings s = rung_network_settings_default();
+  rung_network *n;
+  s.architecture = "resnet";
+  s.activation = "identity";
+  s.norm = "none";
+  s.stages = 1;
+  s.channels[0] = s.layers[0] = s.opening_kernel = 1;
+  s.exits = 1;
+  s.exit_at[0] = 1;
+  assert_ok(ctx, rung_network_create(ctx, &s, sample, windows, RUNG_F64, 1, &n));
+  *(double *)tensor_named(ctx, n, "stem.K").data = 1;
+  rung_tensor k = tensor_named(ctx, n, "exit1.K"), w = tensor_named(ctx, n, "exit1.W");
+  assert_int_equal(rung_shape_count(&k.shape), 9);
+  assert_int_equal(rung_shape_count(&w.shape), windows * windows);
+  memset(tensor_named(ctx, n, "exit1.b").data, 0, (size_t)windows * sizeof(double));
+  for (int i = 0; i < 9; i++) ((double *)k.data)[i] = i == 4;
+  for (int i = 0; i < windows * windows; i++) ((double *)w.data)[i] = i % (windows + 1) == 0;
+  return n;
+}
+
+/* The mean of rows top to bottom - 1, columns left to right - 1. */
+static double mean_within(const double *x, int64_t width, int64_t top, int64_t bottom, int64_t left,
+                          int64_t right) {
+  double sum = 0;
+  for (int64_t i = top; i < bottom; i++)
+    for (int64_t j = left; j < right; j++) sum += x[i * width + j];
+  return sum / (double)((bottom - top) * (right - left));
+}
+
+/* Window i of c of an edge e: floor(i e / c) to ceil((i + 1) e / c). */
+static void exits_see_where(void **state) {
+  static const int64_t edges[][2] = {{6, 6}, {7, 5}, {2, 3}, {1, 4}, {3, 1}, {1, 1}};
+  rung_context *ctx = *state;
+  for (size_t k = 0; k < COUNT(edges); k++) {
+    int64_t high = edges[k][0], wide = edges[k][1], rows = high < 2 ? 1 : 2,
+            columns = wide < 2 ? 1 : 2;
+    const rung_shape sample = {.rank = 3, .dim = {high, wide, 1}};
+    rung_network *n = make_seeing(ctx, &sample, (int)(rows * columns));
+    double x[64], y[4];
+    fill(RUNG_F64, x, high * wide, 5);
+    assert_ok(ctx, rung_network_apply_exit(n, ctx, 1, 1, x, y));
+    for (int64_t i = 0; i < rows * columns; i++) {
+      int64_t r = i / columns, c = i % columns;
+      double mean = mean_within(x, wide, r * high / rows, ((r + 1) * high + rows - 1) / rows,
+                                c * wide / columns, ((c + 1) * wide + columns - 1) / columns);
+      assert_true(fabs(y[i] - mean / sqrt(1 + 1e-5)) < 1e-14);
+    }
+    rung_network_destroy(n);
+  }
 }
 
 /* A prolonged network has its cuts where they were in time. */
@@ -675,6 +740,7 @@ int main(void) {
       TEST(what_cannot_be_is_refused),
       TEST(cuts_are_balanced_by_bytes),
       TEST(costs_are_counted),
+      TEST(exits_see_where),
       TEST(exits_are_prolonged),
       cmocka_unit_test(every_allocation_may_fail),
   };

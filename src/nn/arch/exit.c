@@ -1,11 +1,11 @@
 /* Exits: classifiers of their own beside the chain, and the block that goes on behind a cut.
  *
- *   conv  s(K x), mean over positions, normalisation, linear (as Belilovsky et al., arXiv
- * 1812.11446, have it); K keeps the width. The activation s is the network's own, which is ReLU for
- *         images unless it is set otherwise. Of features the same with a matrix K; they have the
- *         network's normalisation, while means over positions have that over the batch.
- *   pool  the network's own last block
- *   mlp   mean over positions, s(K x + b), linear
+ *   conv  s(K x), the means of 2 by 2 windows that cover the image, normalisation, linear (as
+ *         Belilovsky et al., arXiv 1812.11446, have it): where something is counts as well as that
+ * it is there. K keeps the width. The activation s is the network's own, which is ReLU for images
+ * unless it is set otherwise. Of features the same with a matrix K; they have the network's
+ * normalisation, while means over windows have that over the batch. pool  the network's own last
+ * block mlp   mean over positions, s(K x + b), linear
  */
 #include <string.h>
 
@@ -23,14 +23,28 @@ static rg_linear same_width(rg_builder *b, rung_node x) {
                      .size = rg_activation_size(s->activation)};
 }
 
+/* Images to 2 by 2 means, or fewer where an edge is one pixel; an odd edge's middle lies in both
+ * halves. */
+static rung_node quartered(rung_graph *g, rung_node x) {
+  rung_shape shape = rung_node_shape(g, x);
+  rung_pool windows = {0};
+  for (int i = 0; i < 2; i++) {
+    windows.window[i] = (shape.dim[1 + i] + 1) / 2;
+    windows.stride[i] = shape.dim[1 + i] > 1 ? shape.dim[1 + i] / 2 : 1;
+  }
+  return rung_average_pool2d(g, x, &windows);
+}
+
 static void conv_exit(rg_builder *b, const rung_node *in, rung_node *out) {
   rung_graph *g = rg_builder_graph(b);
   const rg_block_settings *s = &rg_builder_block(b)->settings;
   rung_node x = rg_states_close(b, in);
   bool image = rung_node_shape(g, x).rank == 4;
   const rg_linear k = same_width(b, x);
-  x = rg_pooled(g, rg_activate(g, s->activation, rg_linear_apply(b, &k, x)));
-  out[0] = rg_classifier(b, rg_normalised(b, "norm", image ? "batch" : s->norm, x));
+  x = rg_activate(g, s->activation, rg_linear_apply(b, &k, x));
+  if (image) x = quartered(g, x);
+  x = rg_normalised(b, "norm", image ? "batch" : s->norm, x);
+  out[0] = rg_classifier(b, rg_flat(g, x));
 }
 
 static void mlp_exit(rg_builder *b, const rung_node *in, rung_node *out) {
