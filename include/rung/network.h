@@ -32,6 +32,8 @@ typedef struct rung_network_settings {
                                  "sigmoid", "identity". Default "tanh" (dense), "relu" else. NULL. */
   const char *norm;         /**< "none", "batch", "layer", "group", "instance". NULL (default):
                                  the architecture's own. */
+  const char *head;         /**< What it ends with: "pool" (of images the mean over positions; a
+                                 linear map), "conv", "mlp". NULL (default): "pool". */
   int stages;               /**< How many entries of `channels` and `layers` count. */
   int64_t channels[RUNG_MOST_STAGES]; /**< Channels (images) or width (features) of each stage;
                                            of an mlp: of each hidden layer. */
@@ -57,8 +59,8 @@ typedef struct rung_network_settings {
   int64_t exit_at[RUNG_MOST_EXITS]; /**< Rising: exit e stands behind so many layers of the chain,
                       each layer of a stage being one; from 1 to the layers before the last block.
                       Not inside a stage with `nodes`, nor with `fixed`. */
-  const char *exit_head[RUNG_MOST_EXITS]; /**< What each exit is: "conv", "mlp", or "pool", which
-                      is the network's own last block once more. NULL (default): "conv". */
+  const char *exit_head[RUNG_MOST_EXITS]; /**< What each exit is: "conv", "pool", "mlp", as `head`.
+                      NULL (default): "conv". */
 } rung_network_settings;
 
 /** The defaults. */

@@ -73,7 +73,7 @@ static const char *const settled[] = {
     "training.modules",   "training.head",    "training.precision", "training.stability",
     "model.architecture", "model.block",      "model.integrator",   "model.norm",
     "training.scheme",    "model.activation", "data.train",         "run.directory",
-    "training.cuts",
+    "training.cuts",      "model.head",
 };
 #define SETTLED (sizeof settled / sizeof *settled)
 

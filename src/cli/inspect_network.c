@@ -66,6 +66,7 @@ static int facts_of(const rung_network *network, fact *list) {
   add(list, &n, "integrator", "integrator", false, s.integrator);
   add(list, &n, "activation", "activation", false, s.activation);
   add(list, &n, "norm", "norm", false, s.norm);
+  if (s.head && strcmp(s.head, "pool") != 0) add(list, &n, "ends", "ends with", false, s.head);
   add(list, &n, "channels", sample.rank == 3 ? "channels" : "width", false, channels);
   if (!mlp) {
     add(list, &n, "layers", "layers", false, layers);

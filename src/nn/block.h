@@ -94,6 +94,7 @@ typedef struct rg_block_settings {
   double gamma;
   double dropout;
   const char *activation, *norm; /* static strings: see rg_activate(), rg_normalised() */
+  bool finished;                 /* a head: what comes in is normalised and bent already */
   int variant;                   /* the block's own */
 } rg_block_settings;
 

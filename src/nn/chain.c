@@ -240,17 +240,18 @@ static rung_status declare(declaration *d) {
 static rung_status copy_settings(rung_network *n, const rung_network_settings *settings) {
   n->settings = *settings;
   const char **name[RG_NETWORK_STRINGS] = {&n->settings.architecture, &n->settings.block,
-                                           &n->settings.integrator, &n->settings.activation,
-                                           &n->settings.norm};
+                                           &n->settings.integrator,   &n->settings.activation,
+                                           &n->settings.norm,         &n->settings.head};
   for (int i = 0; i < RG_NETWORK_STRINGS; i++) {
     if (!*name[i]) continue;
     n->string[i] = rg_strdup(n->ctx, *name[i]);
     if (!n->string[i]) return RUNG_E_MEMORY;
     *name[i] = n->string[i];
   }
-  for (int e = 0; e < RUNG_MOST_EXITS; e++)
-    n->settings.exit_head[e] =
-        e < settings->exits ? rg_exit_head_name(n->ctx, settings->exit_head[e]) : NULL;
+  for (int e = 0; e < RUNG_MOST_EXITS; e++) {
+    const rg_head *head = e < settings->exits ? rg_exit_head(n->ctx, settings->exit_head[e]) : NULL;
+    n->settings.exit_head[e] = head ? head->name : NULL;
+  }
   return RUNG_OK;
 }
 
@@ -333,7 +334,7 @@ rung_status rg_network_declare(rung_context *ctx, const rung_network_settings *s
                    blocks->count);
   rg_blocks exits = {.ctx = ctx};
   if (!settings) settings = &defaults;
-  rung_status status = rg_add_exits(ctx, settings, blocks, outputs, &exits);
+  rung_status status = rg_add_exits(ctx, settings, blocks, &exits);
   if (status == RUNG_OK)
     status = make_declared(ctx, settings, blocks, &exits, sample, outputs, dtype, out);
   rg_free(ctx, exits.list);

@@ -11,7 +11,7 @@ typedef struct rg_block_variables {
   bool random; /* the block asks for a random key */
 } rg_block_variables;
 
-#define RG_NETWORK_STRINGS 5
+#define RG_NETWORK_STRINGS 6
 
 /* The transport cost of a network, which training module by module penalises (Karkar et al., arXiv
  * 2210.00949, 2309.17357): W = sum over layers of the cost of what each adds to its states, r (see

@@ -26,7 +26,7 @@ static rung_status check(const rung_network *n, rung_context *ctx, const rung_gr
   if (growth->layers < 0 || growth->layers > 1 << 20)
     return rg_fail(ctx, RUNG_E_ARGUMENT, "layers: expected 1 to %d, found %lld", 1 << 20,
                    (long long)growth->layers);
-  if (n->blocks.count < 2 || n->blocks.list[n->blocks.count - 1].kind != &rg_head_kind)
+  if (n->blocks.count < 2 || !rg_is_head(&n->blocks.list[n->blocks.count - 1]))
     return rg_fail(ctx, RUNG_E_UNSUPPORTED, "a network of its own blocks cannot grow");
   if (n->settings.fixed)
     return rg_fail(ctx, RUNG_E_UNSUPPORTED,
@@ -59,13 +59,13 @@ static rung_status add_layers(const rung_network *n, rung_context *ctx, int64_t 
   return RUNG_OK;
 }
 
-/* The exit where the chain ended is the network's own last block, which "pool" is. */
+/* The exit where the chain ended is what the network ended with. */
 static void add_exits(const rung_growth *growth, int64_t at, int64_t layers,
                       rung_network_settings *s) {
   const char *head = growth->head ? growth->head : s->exits ? s->exit_head[s->exits - 1] : NULL;
   for (int i = 0; i < growth->modules; i++) {
     s->exit_at[s->exits] = at + i * layers;
-    s->exit_head[s->exits++] = i ? head : "pool";
+    s->exit_head[s->exits++] = i ? head : s->head ? s->head : "pool";
   }
 }
 

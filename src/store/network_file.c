@@ -39,6 +39,7 @@ static const setting settings_list[] = {
     SETTING(integrator, TEXT),
     SETTING(activation, TEXT),
     SETTING(norm, TEXT),
+    SETTING(head, TEXT),
     SETTING(time, REAL),
     SETTING(step, REAL),
     SETTING(gamma, REAL),

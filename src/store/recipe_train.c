@@ -81,6 +81,9 @@ static const rg_recipe_key keys[] = {
      "images: edge of the opening convolution's kernel"},
     {"model.opening_stride", RG_VALUE_WHOLE, "1", 1, 8, NULL, "pixels",
      "images: stride of the opening convolution; 2: all stages cost a quarter"},
+    {"model.head", RG_VALUE_CHOICE, "pool", 0, 0, "pool conv mlp", NULL,
+     "what the network ends with: pool: the mean over positions (of images), linear; conv: a "
+     "convolution, means of 2 by 2 windows, linear; mlp: the mean, two linear maps"},
     {"model.dropout", RG_VALUE_NUMBER, "0", 0, 0.99, NULL, NULL,
      "share of features dropped before the classifier"},
     {"model.orthogonal", RG_VALUE_NUMBER, "0", 0, 1e3, NULL, NULL,
@@ -227,6 +230,7 @@ void rg_recipe_network(const rung_recipe *recipe, rung_network_settings *out) {
   s.integrator = rung_recipe_get(recipe, "model.integrator");
   s.activation = rung_recipe_get(recipe, "model.activation");
   s.norm = rung_recipe_get(recipe, "model.norm");
+  s.head = rung_recipe_get(recipe, "model.head");
   const char *key;
   int64_t channels[RUNG_MOST_STAGES], layers[RUNG_MOST_STAGES];
   int stages = stages_of(recipe, channels, &key);

@@ -21,24 +21,28 @@ typedef struct example {
   const char *architecture, *block, *norm, *head;
   int exits;
   int64_t at[4];
+  const char *end; /* what the network ends with; NULL: pool */
 } example;
 
 /* Two stages of 3 layers; cuts behind a stem, in stages, between them and before the last block. */
 static const example examples[] = {
-    {"mlp", "resnet", "none", "conv", 1, {1}},
-    {"mlp", "resnet", "batch", "mlp", 2, {1, 2}},
-    {"cnn", "resnet", "batch", "conv", 3, {1, 3, 5}},
-    {"cnn", "resnet", "none", "pool", 2, {2, 4}},
-    {"resnet", "resnet", "batch", "conv", 3, {1, 2, 5}},
-    {"resnet", "bottleneck", "layer", "mlp", 2, {2, 7}},
-    {"conv", "hamiltonian", "batch", "conv", 4, {1, 3, 4, 8}},
-    {"conv", "hamiltonian-two", "batch", "pool", 2, {3, 6}},
-    {"conv", "leapfrog", "none", "mlp", 2, {2, 6}},
-    {"conv", "midpoint", "batch", "pool", 2, {3, 5}},
-    {"conv", "resnet", "group", "conv", 2, {3, 5}},
-    {"dense", "hamiltonian", "none", "conv", 3, {1, 3, 6}},
-    {"dense", "leapfrog", "batch", "conv", 2, {2, 7}},
-    {"dense", "antisymmetric", "none", "pool", 2, {2, 5}},
+    {"mlp", "resnet", "none", "conv", 1, {1}, NULL},
+    {"mlp", "resnet", "batch", "mlp", 2, {1, 2}, NULL},
+    {"cnn", "resnet", "batch", "conv", 3, {1, 3, 5}, NULL},
+    {"cnn", "resnet", "none", "pool", 2, {2, 4}, NULL},
+    {"resnet", "resnet", "batch", "conv", 3, {1, 2, 5}, NULL},
+    {"resnet", "bottleneck", "layer", "mlp", 2, {2, 7}, NULL},
+    {"conv", "hamiltonian", "batch", "conv", 4, {1, 3, 4, 8}, NULL},
+    {"conv", "hamiltonian-two", "batch", "pool", 2, {3, 6}, NULL},
+    {"conv", "leapfrog", "none", "mlp", 2, {2, 6}, NULL},
+    {"conv", "midpoint", "batch", "pool", 2, {3, 5}, NULL},
+    {"conv", "resnet", "group", "conv", 2, {3, 5}, NULL},
+    {"dense", "hamiltonian", "none", "conv", 3, {1, 3, 6}, NULL},
+    {"dense", "leapfrog", "batch", "conv", 2, {2, 7}, NULL},
+    {"dense", "antisymmetric", "none", "pool", 2, {2, 5}, NULL},
+    {"conv", "hamiltonian", "batch", "pool", 2, {3, 6}, "conv"},
+    {"resnet", "resnet", "batch", "conv", 2, {2, 5}, "mlp"},
+    {"dense", "leapfrog", "layer", "mlp", 1, {3}, "conv"},
 };
 
 static rung_network_settings settings_of(const example *e) {
@@ -46,6 +50,7 @@ static rung_network_settings settings_of(const example *e) {
   s.architecture = e->architecture;
   s.block = e->block;
   s.norm = e->norm;
+  s.head = e->end;
   s.stages = 2;
   s.channels[0] = 4;
   s.channels[1] = 8;
@@ -558,7 +563,7 @@ static void what_cannot_be_is_refused(void **state) {
 
 static void cuts_are_balanced_by_bytes(void **state) {
   rung_context *ctx = *state;
-  example e = {"conv", "hamiltonian", "batch", NULL, 0, {0}};
+  example e = {"conv", "hamiltonian", "batch", NULL, 0, {0}, NULL};
   rung_network_settings s = settings_of(&e);
   rung_network *n;
   int64_t at[RUNG_MOST_EXITS];

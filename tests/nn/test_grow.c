@@ -108,10 +108,13 @@ static void assert_kept(rung_context *ctx, const rung_network *old, const rung_n
 }
 
 static void old_modules_keep_their_bits(void **state) {
+  static const char *const ends[] = {NULL, "conv", "mlp"};
   rung_context *ctx = *state;
-  for (size_t k = 0; k < COUNT(examples); k++) {
-    const rung_network_settings s = settings_of(&examples[k]);
-    rung_network *old = make(ctx, &s, sample_of(&examples[k])), *new, *again;
+  for (size_t k = 0; k < COUNT(ends) * COUNT(examples); k++) {
+    const example *which = &examples[k / COUNT(ends)];
+    rung_network_settings s = settings_of(which);
+    s.head = ends[k % COUNT(ends)];
+    rung_network *old = make(ctx, &s, sample_of(which)), *new, *again;
     rung_growth growth = {.modules = MORE, .layers = LAYERS, .head = "pool", .seed = 9};
     void *file;
     size_t length;

@@ -122,15 +122,22 @@ rung_status rg_add_stem(rg_blocks *blocks, const rung_network_settings *settings
 /* Appends the block "head"; `finished`: what comes is normalised and bent already. */
 rung_status rg_add_head(rg_blocks *blocks, const rung_network_settings *settings, rg_states states,
                         bool finished, int64_t outputs);
-/* The kind of that block, and what it ends with: dropout (in training) and W x + b of features. */
-extern const rg_block_kind rg_head_kind;
+/* What a network, or an exit, may end with; names are static. */
+typedef struct rg_head {
+  const char *name;
+  const rg_block_kind *kind;
+} rg_head;
+/* NULL, with an error that begins with `key`, for a name that is none. */
+const rg_head *rg_head_find(rung_context *ctx, const char *key, const char *name);
+bool rg_is_head(const rg_block *block);
+/* What they end with: dropout (in training) and W x + b of features. */
 rung_node rg_classifier(rg_builder *b, rung_node x);
 /* Appends the exits that the settings ask for, beside the chain `blocks`, as blocks "exitE"; checks
  * them. */
 rung_status rg_add_exits(rung_context *ctx, const rung_network_settings *settings,
-                         const rg_blocks *blocks, int64_t outputs, rg_blocks *out);
-/* The static name of an exit's kind; NULL, with an error, for a name that is none. */
-const char *rg_exit_head_name(rung_context *ctx, const char *name);
+                         const rg_blocks *blocks, rg_blocks *out);
+/* The head of an exit, by its name or NULL; NULL, with an error, for a name that is none. */
+const rg_head *rg_exit_head(rung_context *ctx, const char *name);
 /* Appends the block "resume", which gives the states that were joined along their last axis: the
  * first block of a module that begins between two others. */
 rung_status rg_add_resume(rg_blocks *blocks, int states, int64_t first_channels);
