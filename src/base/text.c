@@ -68,12 +68,18 @@ void rg_text_json(rg_text *text, const char *string) {
   rg_text_add(text, "\"");
 }
 
+#define WHOLE 1e9
+
 void rg_text_json_number(rg_text *text, double value) {
   if (!isfinite(value)) {
     rg_text_add(text, "null");
     return;
   }
   char number[40];
+  if (value == floor(value) && fabs(value) < WHOLE) { /* 20, where %g has 2e+01 */
+    rg_text_printf(text, "%.0f", value);
+    return;
+  }
   for (int digits = 1; digits <= 17; digits++) {
     snprintf(number, sizeof number, "%.*g", digits, value);
     if (strtod(number, NULL) == value) break;

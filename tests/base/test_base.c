@@ -51,8 +51,12 @@ static void text_grows_and_escapes(void **state) {
   rg_text_init(&text, *state);
   rg_text_json(&text, "a\"b\\\n");
   rg_text_add(&text, " ");
-  rg_text_json_number(&text, 0.1);
-  assert_string_equal(text.data, "\"a\\\"b\\\\\\u000a\" 0.1");
+  static const double numbers[] = {0.1, 20, -3, 1e300};
+  for (int i = 0; i < 4; i++) {
+    rg_text_json_number(&text, numbers[i]);
+    rg_text_add(&text, " ");
+  }
+  assert_string_equal(text.data, "\"a\\\"b\\\\\\u000a\" 0.1 20 -3 1e+300 ");
   for (int i = 0; i < 1000; i++) rg_text_printf(&text, "%d,", i);
   assert_int_equal(rg_text_status(&text), RUNG_OK);
   assert_int_equal(text.length, strlen(text.data));
