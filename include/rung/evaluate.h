@@ -92,6 +92,16 @@ RUNG_API rung_status rung_network_evaluate(rung_context *ctx, rung_network *netw
                                            const rung_dataset *set, const rung_part *of,
                                            const rung_evaluate_options *options,
                                            rung_network_evaluation **out);
+/**
+ * As rung_network_evaluate(), of every exit in one way through the network, with the same numbers.
+ * @param options its `exit` and `confidence` must be 0
+ * @param out [rung_network_exits() + 1], written: the last is the network's end; all NULL after a
+ * failure. Release each.
+ */
+RUNG_API rung_status rung_network_evaluate_exits(rung_context *ctx, rung_network *network,
+                                                 const rung_dataset *set, const rung_part *of,
+                                                 const rung_evaluate_options *options,
+                                                 rung_network_evaluation **out);
 /** Releases what rung_network_evaluate() gave. NULL is allowed. */
 RUNG_API void rung_network_evaluation_destroy(rung_context *ctx,
                                               rung_network_evaluation *evaluation);

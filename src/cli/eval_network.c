@@ -202,47 +202,49 @@ static double share_of(const rung_network_evaluation *all, int exit) {
   return (double)all->answered[exit - 1] / (double)all->samples;
 }
 
-static int tell_exit(const job *j, const rung_network_evaluation *all, int exit, bool first) {
-  rung_network_evaluation *e;
+static void tell_exit(const job *j, const rung_network_evaluation *all, int exit,
+                      const rung_network_evaluation *e) {
   rung_network_settings s = rung_network_get_settings(j->network);
-  rung_evaluate_options options = j->options;
   double cost = rung_network_cost(j->network, exit);
-  options.exit = exit;
-  options.confidence = 0;
-  if (rung_network_evaluate(j->ctx, j->network, j->set, NULL, &options, &e) != RUNG_OK)
-    return cli_failed(j->ctx);
   if (j->json) {
     const cli_number numbers[] = {
         {"exit", exit}, {"multiply_adds", cost}, {"loss", e->loss}, {"accuracy", e->accuracy}};
-    fputs(first ? "{" : ",{", stdout);
+    fputs(exit == 1 ? "{" : ",{", stdout);
     cli_json_numbers(numbers, e->classes ? 4 : 3, true);
     if (all->exits) cli_json_numbers(&(cli_number){"answers", share_of(all, exit)}, 1, false);
     putchar('}');
-  } else {
-    char layers[24] = "all";
-    if (exit <= s.exits) snprintf(layers, sizeof layers, "%lld", (long long)s.exit_at[exit - 1]);
-    printf("%6d  %6s  %13.0f  %12.6g", exit, layers, cost, e->loss);
-    if (e->classes) printf("  %7.2f%%", 100 * e->accuracy);
-    if (all->exits) printf("  %6.2f%%", 100 * share_of(all, exit));
-    putchar('\n');
+    return;
   }
-  rung_network_evaluation_destroy(j->ctx, e);
-  return CLI_SUCCESS;
+  char layers[24] = "all";
+  if (exit <= s.exits) snprintf(layers, sizeof layers, "%lld", (long long)s.exit_at[exit - 1]);
+  printf("%6d  %6s  %13.0f  %12.6g", exit, layers, cost, e->loss);
+  if (e->classes) printf("  %7.2f%%", 100 * e->accuracy);
+  if (all->exits) printf("  %6.2f%%", 100 * share_of(all, exit));
+  putchar('\n');
 }
 
 /* Of a network that was trained module-wise: each module's classifier, and what it costs to come
  * there; with a confidence also the share of samples that it answers. */
 static int tell_exits(const job *j, const rung_network_evaluation *all) {
-  int exits = rung_network_exits(j->network), status = CLI_SUCCESS;
-  if (exits == 0) return CLI_SUCCESS;
+  rung_network_evaluation *e[RUNG_MOST_EXITS + 1];
+  rung_evaluate_options options = j->options;
+  int ends = rung_network_exits(j->network) + 1;
+  if (ends == 1) return CLI_SUCCESS;
+  options.exit = 0;
+  options.confidence = 0;
+  if (rung_network_evaluate_exits(j->ctx, j->network, j->set, NULL, &options, e) != RUNG_OK)
+    return cli_failed(j->ctx);
   if (j->json)
     fputs(",\"exits\":[", stdout);
   else
     printf("\n%6s  %6s  %13s  %12s%s%s\n", "module", "layers", "multiply-adds", "loss",
            rung_network_classes(j->network) ? "  accuracy" : "", all->exits ? "  answers" : "");
-  for (int i = 1; i <= exits + 1 && !status; i++) status = tell_exit(j, all, i, i == 1);
+  for (int i = 0; i < ends; i++) {
+    tell_exit(j, all, i + 1, e[i]);
+    rung_network_evaluation_destroy(j->ctx, e[i]);
+  }
   if (j->json) putchar(']');
-  return status;
+  return CLI_SUCCESS;
 }
 
 /* ---- under noise ---- */

@@ -169,17 +169,14 @@ static int open_sets(job *j) {
 
 /* Accuracy of a module's classifier, or its loss where it predicts values. */
 static int judge(job *j, rung_network *network, int set, double *value) {
-  rung_evaluate_options options = rung_evaluate_options_default();
-  int modules = rung_network_exits(network) + 1;
-  for (int k = 0; k < j->modules; k++) {
-    rung_network_evaluation *e;
-    value[k] = NAN;
-    if (k >= modules) continue;
-    options.exit = k + 1;
-    if (rung_network_evaluate(j->ctx, network, j->set[set], NULL, &options, &e) != RUNG_OK)
-      return cli_failed(j->ctx);
-    value[k] = e->classes ? e->accuracy : e->loss;
-    rung_network_evaluation_destroy(j->ctx, e);
+  rung_network_evaluation *e[RUNG_MOST_EXITS + 1];
+  int ends = rung_network_exits(network) + 1;
+  if (rung_network_evaluate_exits(j->ctx, network, j->set[set], NULL, NULL, e) != RUNG_OK)
+    return cli_failed(j->ctx);
+  for (int k = 0; k < j->modules; k++) value[k] = NAN;
+  for (int k = 0; k < ends; k++) {
+    value[k] = e[k]->classes ? e[k]->accuracy : e[k]->loss;
+    rung_network_evaluation_destroy(j->ctx, e[k]);
   }
   return CLI_SUCCESS;
 }

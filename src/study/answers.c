@@ -65,6 +65,7 @@ static rung_status open_batches(rg_answers *a, const rung_dataset *set, const ru
 /* Which exit answers, for those that do not stop early. */
 static rung_status open_programs(rg_answers *a, const rung_evaluate_options *options) {
   const int end = rung_network_exits(a->network) + 1, exit = options->exit ? options->exit : end;
+  const int64_t samples = a->batch < RG_INFERENCE_SAMPLES ? a->batch : RG_INFERENCE_SAMPLES;
   a->exit = rg_alloc(a->ctx, (size_t)a->batch, sizeof *a->exit);
   if (!a->exit) return RUNG_E_MEMORY;
   for (int64_t i = 0; i < a->batch; i++) a->exit[i] = exit;
@@ -72,18 +73,19 @@ static rung_status open_programs(rg_answers *a, const rung_evaluate_options *opt
     return rg_fail(a->ctx, RUNG_E_ARGUMENT,
                    "expected an exit or a confidence, found both: exit %d, confidence %g",
                    options->exit, options->confidence);
+  if (a->ends > 1)
+    return rg_inference_create_to(a->network, a->ctx, samples, RG_EVERY_EXIT, &a->walk);
   if (options->confidence != 0)
     return rg_early_create(a->network, a->ctx, options->confidence, a->batch, &a->early);
   RG_TRY(rg_check_exit(a->network, a->ctx, exit));
-  return rg_inference_create_to(a->network, a->ctx,
-                                a->batch < RG_INFERENCE_SAMPLES ? a->batch : RG_INFERENCE_SAMPLES,
-                                exit, &a->walk);
+  return rg_inference_create_to(a->network, a->ctx, samples, exit, &a->walk);
 }
 
 rung_status rg_answers_open(rg_answers *a, rung_context *ctx, rung_network *network,
                             const rung_dataset *set, const rung_part *of,
-                            const rung_evaluate_options *options) {
+                            const rung_evaluate_options *options, bool every) {
   *a = (rg_answers){.ctx = ctx, .network = network, .outputs = rung_network_outputs(network)};
+  a->ends = every ? rung_network_exits(network) + 1 : 1;
   RG_TRY(check(ctx, network, set));
   int64_t count = of ? of->count : rung_dataset_count(set);
   a->batch = options->batch < count ? options->batch : count;
@@ -93,7 +95,11 @@ rung_status rg_answers_open(rg_answers *a, rung_context *ctx, rung_network *netw
   RG_TRY(open_programs(a, options));
   a->left = rung_batches_per_epoch(a->batches);
   size_t numbers = (size_t)a->batch * (size_t)a->outputs;
-  a->scores = rg_alloc(ctx, numbers, rung_dtype_size(rung_network_dtype(network)));
+  a->scores = rg_calloc(ctx, (size_t)a->ends, sizeof *a->scores);
+  for (int i = 0; a->scores && i < a->ends; i++) {
+    a->scores[i] = rg_alloc(ctx, numbers, rung_dtype_size(rung_network_dtype(network)));
+    if (!a->scores[i]) return RUNG_E_MEMORY;
+  }
   a->answer = rg_alloc(ctx, numbers, sizeof *a->answer);
   a->log_sum = rg_alloc(ctx, (size_t)a->batch, sizeof *a->log_sum);
   return a->scores && a->answer && a->log_sum ? RUNG_OK : RUNG_E_MEMORY;
@@ -103,6 +109,7 @@ void rg_answers_close(rg_answers *a) {
   rung_batches_destroy(a->batches);
   rg_inference_destroy(a->walk);
   rg_early_destroy(a->early);
+  for (int i = 0; a->scores && i < a->ends; i++) rg_free(a->ctx, a->scores[i]);
   rg_free(a->ctx, a->exit);
   rg_free(a->ctx, a->scores);
   rg_free(a->ctx, a->answer);
@@ -112,17 +119,18 @@ void rg_answers_close(rg_answers *a) {
 
 double rg_answers_loss(const rg_answers *a, int64_t index, int label) {
   rung_dtype dtype = rung_network_dtype(a->network);
-  return a->log_sum[index] - rg_fetch(dtype, a->scores, index * a->outputs + label).hi;
+  return a->log_sum[index] - rg_fetch(dtype, a->scores[a->shown], index * a->outputs + label).hi;
 }
 
-static void to_answers(rg_answers *a, int64_t count) {
+void rg_answers_show(rg_answers *a, int end, int64_t count) {
   rung_dtype dtype = rung_network_dtype(a->network);
   double *mean, *scale;
   rung_network_target_normalisation(a->network, &mean, &scale);
+  a->shown = end;
   for (int64_t i = 0; i < count; i++) {
     double *row = a->answer + i * a->outputs;
     for (int64_t k = 0; k < a->outputs; k++)
-      row[k] = rg_fetch(dtype, a->scores, i * a->outputs + k).hi;
+      row[k] = rg_fetch(dtype, a->scores[end], i * a->outputs + k).hi;
     if (a->classes) a->log_sum[i] = rg_softmax(row, a->outputs);
     for (int64_t k = 0; !a->classes && k < a->outputs; k++) row[k] = row[k] * scale[k] + mean[k];
   }
@@ -134,10 +142,12 @@ rung_status rg_answers_next(rg_answers *a, rung_batch *batch, bool *more) {
   a->left--;
   RG_TRY(rung_batches_next(a->batches, batch));
   if (a->early)
-    RG_TRY(rg_early_run(a->early, batch->count, batch->x, a->scores, a->exit));
+    RG_TRY(rg_early_run(a->early, batch->count, batch->x, a->scores[0], a->exit));
+  else if (a->ends > 1)
+    RG_TRY(rg_inference_run_exits(a->walk, batch->count, batch->x, a->scores));
   else
-    RG_TRY(rg_inference_run(a->walk, batch->count, batch->x, a->scores));
-  to_answers(a, batch->count);
+    RG_TRY(rg_inference_run(a->walk, batch->count, batch->x, a->scores[0]));
+  rg_answers_show(a, 0, batch->count);
   return RUNG_OK;
 }
 
@@ -151,7 +161,7 @@ rung_status rung_network_answer(rung_context *ctx, rung_network *network, const 
   options.batch = batch;
   options.exit = exit;
   options.confidence = confidence;
-  rung_status status = rg_answers_open(&a, ctx, network, set, NULL, &options);
+  rung_status status = rg_answers_open(&a, ctx, network, set, NULL, &options, false);
   while (status == RUNG_OK && more) {
     status = rg_answers_next(&a, &next, &more);
     if (status == RUNG_OK && more) status = answer(user, next.sample, next.count, a.answer, a.exit);

@@ -152,12 +152,7 @@ static rung_status finish_exits(evaluation_parts *e, const rg_answers *a) {
   return rg_fail(a->ctx, RUNG_E_MEMORY, "out of memory while multiply-adds were counted");
 }
 
-static rung_status run(evaluation_parts *e, rg_answers *a, const rung_dataset *set) {
-  rung_batch batch;
-  for (bool more = true; more;) {
-    RG_TRY(rg_answers_next(a, &batch, &more));
-    if (more) RG_TRY(take_batch(e, a, set, &batch));
-  }
+static rung_status finish(evaluation_parts *e, const rg_answers *a) {
   if (e->told.samples == 0)
     return rg_fail(a->ctx, RUNG_E_DATA, "expected samples with labels, found none");
   e->told.loss = e->loss / (double)e->told.samples;
@@ -174,25 +169,59 @@ static rung_status run(evaluation_parts *e, rg_answers *a, const rung_dataset *s
   return RUNG_OK;
 }
 
+/* One evaluation for each end that answers. */
+static rung_status run(evaluation_parts *const *list, rg_answers *a, const rung_dataset *set) {
+  rung_batch batch;
+  for (bool more = true; more;) {
+    RG_TRY(rg_answers_next(a, &batch, &more));
+    for (int i = 0; i < a->ends && more; i++) {
+      if (i > 0) rg_answers_show(a, i, batch.count);
+      RG_TRY(take_batch(list[i], a, set, &batch));
+    }
+  }
+  for (int i = 0; i < a->ends; i++) RG_TRY(finish(list[i], a));
+  return RUNG_OK;
+}
+
+static rung_status evaluate(rung_context *ctx, rung_network *network, const rung_dataset *set,
+                            const rung_part *of, const rung_evaluate_options *options, bool every,
+                            rung_network_evaluation **out) {
+  rung_evaluate_options defaults = rung_evaluate_options_default();
+  const rung_evaluate_options *o = options ? options : &defaults;
+  const int ends = every ? rung_network_exits(network) + 1 : 1;
+  evaluation_parts *list[RUNG_MOST_EXITS + 1] = {NULL};
+  rg_answers answers;
+  for (int i = 0; i < ends; i++) out[i] = NULL;
+  if (o->batch < 1 || o->top < 1 || o->bins < 1 || o->worst < 0)
+    return rg_fail(ctx, RUNG_E_ARGUMENT, "evaluation: expected batch, top and bins of 1 or more");
+  if (every && (o->exit || o->confidence != 0))
+    return rg_fail(ctx, RUNG_E_ARGUMENT,
+                   "evaluation of every exit: expected exit and confidence 0, found %d and %g",
+                   o->exit, o->confidence);
+  rung_status status = rg_answers_open(&answers, ctx, network, set, of, o, every);
+  for (int i = 0; i < ends && status == RUNG_OK; i++) status = make(ctx, network, set, o, &list[i]);
+  if (status == RUNG_OK) status = run(list, &answers, set);
+  rg_answers_close(&answers);
+  for (int i = 0; i < ends; i++) {
+    if (status == RUNG_OK)
+      out[i] = &list[i]->told;
+    else
+      rung_network_evaluation_destroy(ctx, list[i] ? &list[i]->told : NULL);
+  }
+  return status;
+}
+
 rung_status rung_network_evaluate(rung_context *ctx, rung_network *network, const rung_dataset *set,
                                   const rung_part *of, const rung_evaluate_options *options,
                                   rung_network_evaluation **out) {
-  rung_evaluate_options defaults = rung_evaluate_options_default();
-  const rung_evaluate_options *o = options ? options : &defaults;
-  rg_answers answers;
-  evaluation_parts *e = NULL;
-  *out = NULL;
-  if (o->batch < 1 || o->top < 1 || o->bins < 1 || o->worst < 0)
-    return rg_fail(ctx, RUNG_E_ARGUMENT, "evaluation: expected batch, top and bins of 1 or more");
-  rung_status status = rg_answers_open(&answers, ctx, network, set, of, o);
-  if (status == RUNG_OK) status = make(ctx, network, set, o, &e);
-  if (status == RUNG_OK) status = run(e, &answers, set);
-  rg_answers_close(&answers);
-  if (status == RUNG_OK)
-    *out = &e->told;
-  else
-    rung_network_evaluation_destroy(ctx, e ? &e->told : NULL);
-  return status;
+  return evaluate(ctx, network, set, of, options, false, out);
+}
+
+rung_status rung_network_evaluate_exits(rung_context *ctx, rung_network *network,
+                                        const rung_dataset *set, const rung_part *of,
+                                        const rung_evaluate_options *options,
+                                        rung_network_evaluation **out) {
+  return evaluate(ctx, network, set, of, options, true, out);
 }
 
 void rung_network_evaluation_destroy(rung_context *ctx, rung_network_evaluation *evaluation) {

@@ -15,22 +15,19 @@ static rung_status open_held(rg_judgement *j, const rung_recipe *recipe) {
   return RUNG_OK;
 }
 
-/* What the answers at exit `exit` (0: the end) come to. */
-static rung_status evaluate(rg_judgement *j, int exit, int worst, rung_network_evaluation **out) {
+/* What every exit answers; the last is the network's end. */
+static rung_status judge_exits(rg_judgement *j, int worst) {
+  rung_network_evaluation *e[RUNG_MOST_EXITS + 1];
   rung_evaluate_options how = rung_evaluate_options_default();
   how.batch = BATCH;
   how.worst = worst;
-  how.exit = exit;
-  return rung_network_evaluate(j->ctx, j->network, j->set, j->test ? NULL : &j->part, &how, out);
-}
-
-static rung_status judge_exits(rg_judgement *j) {
-  for (int exit = 1; exit <= rung_network_exits(j->network); exit++) {
-    rung_network_evaluation *e;
-    RG_TRY(evaluate(j, exit, 0, &e));
-    j->exit[j->exits++] = (rg_exit_score){e->loss, e->accuracy};
-    rung_network_evaluation_destroy(j->ctx, e);
+  RG_TRY(
+      rung_network_evaluate_exits(j->ctx, j->network, j->set, j->test ? NULL : &j->part, &how, e));
+  for (j->exits = 0; j->exits < rung_network_exits(j->network); j->exits++) {
+    j->exit[j->exits] = (rg_exit_score){e[j->exits]->loss, e[j->exits]->accuracy};
+    rung_network_evaluation_destroy(j->ctx, e[j->exits]);
   }
+  j->evaluation = e[j->exits];
   return RUNG_OK;
 }
 
@@ -49,8 +46,7 @@ static rung_status judge(rg_judgement *j, const rung_recipe *recipe, const char 
   RG_TRY(rung_dataset_open(j->ctx, test ? test : rung_recipe_get(recipe, "data.train"), &data,
                            &j->set));
   if (!test) RG_TRY(open_held(j, recipe));
-  RG_TRY(judge_exits(j));
-  return evaluate(j, 0, worst, &j->evaluation);
+  return judge_exits(j, worst);
 }
 
 rung_status rg_judge(rung_context *ctx, const char *recipe_path, const char *model_path, int worst,

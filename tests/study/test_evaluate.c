@@ -384,6 +384,48 @@ static void the_first_sure_exit_is_judged(void **state) {
   unlink(path);
 }
 
+/* The same numbers as one evaluation after the other gives, to the bit. */
+static void check_every_exit(rung_context *ctx, const thing *t, bool classes) {
+  rung_network_evaluation *every[ENDS], *one;
+  rung_evaluate_options how = rung_evaluate_options_default();
+  how.worst = 3;
+  how.batch = 37;
+  assert_ok(ctx, rung_network_evaluate_exits(ctx, t->network, t->set, NULL, &how, every));
+  for (int k = 0; k < ENDS; k++) {
+    how.exit = k + 1;
+    assert_ok(ctx, rung_network_evaluate(ctx, t->network, t->set, NULL, &how, &one));
+    assert_memory_equal(&every[k]->loss, &one->loss, sizeof one->loss);
+    assert_int_equal(every[k]->samples, ROWS);
+    assert_int_equal(every[k]->worst, 3);
+    for (int i = 0; i < 3; i++)
+      assert_int_equal(every[k]->worst_sample[i].sample, one->worst_sample[i].sample);
+    if (classes)
+      assert_memory_equal(every[k]->confusion, one->confusion, sizeof(int64_t) * CLASSES * CLASSES);
+    else
+      assert_memory_equal(every[k]->error, one->error, 2 * sizeof *one->error);
+    rung_network_evaluation_destroy(ctx, one);
+    rung_network_evaluation_destroy(ctx, every[k]);
+  }
+  how.exit = 1;
+  assert_error(ctx, rung_network_evaluate_exits(ctx, t->network, t->set, NULL, &how, every),
+               RUNG_E_ARGUMENT, "expected exit and confidence 0, found 1 and 0");
+  for (int k = 0; k < ENDS; k++) assert_null(every[k]);
+}
+
+static void every_exit_is_judged_in_one_way(void **state) {
+  rung_context *ctx = *state;
+  for (int kind = 0; kind < 4; kind++) {
+    char path[] = "/tmp/rung-test-XXXXXX";
+    bool classes = kind % 2;
+    thing t = {.exits = ENDS - 1};
+    write_table(path, classes);
+    assert_ok(ctx, make_thing(ctx, path, classes, kind < 2 ? RUNG_F64 : RUNG_F32, &t));
+    check_every_exit(ctx, &t, classes);
+    drop_thing(&t);
+    unlink(path);
+  }
+}
+
 static void what_does_not_fit_is_refused(void **state) {
   rung_context *ctx = *state;
   char classes[] = "/tmp/rung-test-XXXXXX", numbers[] = "/tmp/rung-test-XXXXXX";
@@ -434,6 +476,11 @@ static rung_status use(rung_context *ctx, void *arg) {
   how.confidence = 0.3;
   if (status == RUNG_OK) status = rung_network_evaluate(ctx, t.network, t.set, NULL, &how, &e);
   if (status == RUNG_OK) rung_network_evaluation_destroy(ctx, e);
+  rung_network_evaluation *every[2] = {NULL};
+  how.confidence = 0;
+  if (status == RUNG_OK)
+    status = rung_network_evaluate_exits(ctx, t.network, t.set, NULL, &how, every);
+  for (int k = 0; k < 2; k++) rung_network_evaluation_destroy(ctx, every[k]);
   drop_thing(&t);
   return status;
 }
@@ -453,6 +500,7 @@ int main(void) {
       TEST(numbers_are_met),
       TEST(answers_come_in_order),
       TEST(the_first_sure_exit_is_judged),
+      TEST(every_exit_is_judged_in_one_way),
       TEST(what_does_not_fit_is_refused),
       TEST(every_allocation_may_fail),
   };
