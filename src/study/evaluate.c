@@ -170,16 +170,17 @@ static rung_status finish(evaluation_parts *e, const rg_answers *a) {
 }
 
 /* One evaluation for each end that answers. */
-static rung_status run(evaluation_parts *const *list, rg_answers *a, const rung_dataset *set) {
+static rung_status run(evaluation_parts *const *list, int ends, rg_answers *a,
+                       const rung_dataset *set) {
   rung_batch batch;
   for (bool more = true; more;) {
     RG_TRY(rg_answers_next(a, &batch, &more));
-    for (int i = 0; i < a->ends && more; i++) {
+    for (int i = 0; i < ends && more; i++) {
       if (i > 0) rg_answers_show(a, i, batch.count);
       RG_TRY(take_batch(list[i], a, set, &batch));
     }
   }
-  for (int i = 0; i < a->ends; i++) RG_TRY(finish(list[i], a));
+  for (int i = 0; i < ends; i++) RG_TRY(finish(list[i], a));
   return RUNG_OK;
 }
 
@@ -200,7 +201,7 @@ static rung_status evaluate(rung_context *ctx, rung_network *network, const rung
                    o->exit, o->confidence);
   rung_status status = rg_answers_open(&answers, ctx, network, set, of, o, every);
   for (int i = 0; i < ends && status == RUNG_OK; i++) status = make(ctx, network, set, o, &list[i]);
-  if (status == RUNG_OK) status = run(list, &answers, set);
+  if (status == RUNG_OK) status = run(list, ends, &answers, set);
   rg_answers_close(&answers);
   for (int i = 0; i < ends; i++) {
     if (status == RUNG_OK)
