@@ -139,16 +139,19 @@ static void run_cifar(void) {
 
 /* ---- Fashion-MNIST ---- */
 
+#define FASHION_CUTS "training.cuts", "3,6,8"
+
 static const char fashion_recipe[] =
     "data: {train: fashion-mnist/train-images-idx3-ubyte.gz, validation: 0, augment: {flip: yes}}\n"
-    "model: {architecture: resnet, channels: [16, 32, 64], layers: [3, 3, 3], opening_stride: 2}\n"
+    "model: {architecture: resnet, channels: [16, 32, 64], layers: [3, 3, 3], opening_stride: 2,\n"
+    "        head: conv}\n"
     "training: {optimiser: {name: adamw, rate: 0.003, weight_decay: 0.02}, batch: 128,\n"
     "           schedule: {name: cosine, warmup: 0.1}, epochs: 8}\n";
 
 static void run_fashion(void) {
   static const way ways[] = {{"end to end", {NULL}},
-                             {"none", {MODULEWISE("parallel"), NO_PENALTY, NULL}},
-                             {"penalty", {MODULEWISE("parallel"), NULL}}};
+                             {"none", {MODULEWISE("parallel"), FASHION_CUTS, NO_PENALTY, NULL}},
+                             {"penalty", {MODULEWISE("parallel"), FASHION_CUTS, NULL}}};
   if (!go_to_data("fashion-mnist")) return;
   printf("  4 modules, parallel; within 0.5 points of end to end is to be reached\n");
   compare(fashion_recipe, "fashion-mnist/t10k-images-idx3-ubyte.gz", ways, 3, seeds_of(1));
