@@ -22,7 +22,8 @@ static const char *const text[] = {
 };
 
 static const cli_option options[] = {
-    {"format", 0, false, CLI_CHOICE, "F", "c numpy onnx", "what kind of file", "c", NULL},
+    {"format", 0, false, CLI_CHOICE, "F", "c numpy onnx", "what kind of file",
+     "by FILE: .onnx, .py (numpy), else c", NULL},
     {"output", 'o', false, CLI_FILE, "FILE", NULL, "file to write", "standard output", NULL},
     {"derivatives", 0, false, CLI_FLAG, NULL, NULL,
      "also the gradient in the inputs (C, of rung fit)", NULL, NULL},
@@ -78,6 +79,18 @@ static rung_status export_network(const rung_network *network, rung_context *ctx
                                      : rung_network_export_c(network, ctx, how, out, length);
 }
 
+static bool ends_with(const char *file, const char *end) {
+  size_t length = strlen(file), most = strlen(end);
+  return length >= most && strcmp(file + length - most, end) == 0;
+}
+
+static const char *format_of(const cli_args *args) {
+  const char *file = cli_value(args, "output");
+  if (cli_given(args, "format")) return cli_value(args, "format");
+  if (file && ends_with(file, ".onnx")) return "onnx";
+  return file && ends_with(file, ".py") ? "numpy" : "c";
+}
+
 static int check_format(const cli_model *model, const char *format) {
   const char *other = model->network ? "numpy" : "onnx";
   if (strcmp(format, other) != 0) return CLI_SUCCESS;
@@ -87,7 +100,7 @@ static int check_format(const cli_model *model, const char *format) {
 }
 
 static int write_source(const cli_args *args, rung_context *ctx, const cli_model *model) {
-  const char *format = cli_given(args, "format") ? cli_value(args, "format") : "c";
+  const char *format = format_of(args);
   char *source = NULL;
   size_t length = 0;
   rung_export_options how = rung_export_options_default();
@@ -110,10 +123,10 @@ static int write_source(const cli_args *args, rung_context *ctx, const cli_model
 }
 
 static int run(const cli_args *args) {
-  const char *name = cli_value(args, "name"), *format = cli_value(args, "format");
+  const char *name = cli_value(args, "name");
   if (name && !is_identifier(name))
     return cli_usage("--name: expected letters, digits and _, found '%s'", name);
-  if (format && strcmp(format, "onnx") == 0 && !cli_given(args, "output"))
+  if (strcmp(format_of(args), "onnx") == 0 && !cli_given(args, "output"))
     return cli_usage("--format onnx needs -o FILE: it is not text");
   rung_context *ctx;
   cli_model model;
