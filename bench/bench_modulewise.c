@@ -77,7 +77,8 @@ static void compare(const char *text, const char *test, const way *ways, int cou
     for (int j = 0; j < seeds; j++) difference[j] = accuracy[i][j] - accuracy[0][j];
     printf("    %-14s mean %.2f%%", ways[i].name, mean_of(accuracy[i], seeds, &half));
     double mean = mean_of(difference, seeds, &half);
-    if (i) printf("; %+.2f points (95%% interval %+.2f to %+.2f)", mean, mean - half, mean + half);
+    if (i) printf("; %+.2f points", mean);
+    if (i && seeds > 1) printf(" (95%% interval %+.2f to %+.2f)", mean - half, mean + half);
     printf("\n");
   }
 }

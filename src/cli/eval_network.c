@@ -225,26 +225,17 @@ static void tell_exit(const job *j, const rung_network_evaluation *all, int exit
 
 /* Of a network that was trained module-wise: each module's classifier, and what it costs to come
  * there; with a confidence also the share of samples that it answers. */
-static int tell_exits(const job *j, const rung_network_evaluation *all) {
-  rung_network_evaluation *e[RUNG_MOST_EXITS + 1];
-  rung_evaluate_options options = j->options;
+static void tell_exits(const job *j, const rung_network_evaluation *all,
+                       rung_network_evaluation *const *every) {
   int ends = rung_network_exits(j->network) + 1;
-  if (ends == 1) return CLI_SUCCESS;
-  options.exit = 0;
-  options.confidence = 0;
-  if (rung_network_evaluate_exits(j->ctx, j->network, j->set, NULL, &options, e) != RUNG_OK)
-    return cli_failed(j->ctx);
+  if (ends == 1) return;
   if (j->json)
     fputs(",\"exits\":[", stdout);
   else
     printf("\n%6s  %6s  %13s  %12s%s%s\n", "module", "layers", "multiply-adds", "loss",
            rung_network_classes(j->network) ? "  accuracy" : "", all->exits ? "  answers" : "");
-  for (int i = 0; i < ends; i++) {
-    tell_exit(j, all, i + 1, e[i]);
-    rung_network_evaluation_destroy(j->ctx, e[i]);
-  }
+  for (int i = 0; i < ends; i++) tell_exit(j, all, i + 1, every[i]);
   if (j->json) putchar(']');
-  return CLI_SUCCESS;
 }
 
 /* ---- under noise ---- */
@@ -323,12 +314,24 @@ static int whole_of(const cli_args *args, const char *name, int fallback) {
   return number < 1 ? 1 : number > 1000000 ? 1000000 : (int)number;
 }
 
+/* What every exit answers, and what is told of all: one of them, or where they stop early. */
+static int evaluate_ends(const job *j, rung_network_evaluation **every,
+                         rung_network_evaluation **early) {
+  rung_evaluate_options options = j->options;
+  options.exit = 0;
+  options.confidence = 0;
+  if (rung_network_evaluate_exits(j->ctx, j->network, j->set, NULL, &options, every) != RUNG_OK)
+    return cli_failed(j->ctx);
+  return j->options.confidence != 0 ? evaluate(j, RUNG_CLEAN, 0, early) : CLI_SUCCESS;
+}
+
 int cli_eval_network(const cli_args *args, rung_context *ctx, rung_network *network) {
   job j = {ctx, network, NULL, cli_given(args, "json"), rung_evaluate_options_default()};
   const char *seed = cli_value(args, "seed"), *noise = cli_value(args, "noise");
   double level[MOST_LEVELS];
   int levels = 0, status = CLI_SUCCESS;
-  rung_network_evaluation *e = NULL;
+  rung_network_evaluation *every[RUNG_MOST_EXITS + 1] = {NULL}, *early = NULL;
+  const int ends = rung_network_exits(network) + 1;
   if (args->count < 2)
     return cli_usage("expected the DATA that the network is to be compared with");
   if (noise) status = read_levels(noise, level, &levels);
@@ -336,17 +339,20 @@ int cli_eval_network(const cli_args *args, rung_context *ctx, rung_network *netw
   j.options.top = whole_of(args, "top", 5);
   if (seed) j.options.seed = strtoull(seed, NULL, 10);
   if (!status) status = cli_open_data(args, ctx, network, args->argument[1], true, &j.set);
-  if (!status) status = evaluate(&j, RUNG_CLEAN, 0, &e);
+  if (!status) status = evaluate_ends(&j, every, &early);
   if (!status) {
+    const rung_network_evaluation *e =
+        early ? early : every[j.options.exit ? j.options.exit - 1 : ends - 1];
     if (j.json)
       tell_json(&j, e);
     else
       tell_text(&j, e);
-    status = tell_exits(&j, e);
-    if (!status) status = tell_noise(&j, level, levels, cli_given(args, "corrupt"));
+    tell_exits(&j, e, every);
+    status = tell_noise(&j, level, levels, cli_given(args, "corrupt"));
     if (j.json) puts("}");
   }
-  rung_network_evaluation_destroy(ctx, e);
+  for (int i = 0; i < ends; i++) rung_network_evaluation_destroy(ctx, every[i]);
+  rung_network_evaluation_destroy(ctx, early);
   rung_dataset_destroy(j.set);
   return status;
 }

@@ -3,13 +3,12 @@
  *
  *   pool  the mean over positions, linear
  *   conv  s(K x), the means of 2 by 2 windows that cover the image, normalisation, linear
- * (Belilovsky et al., arXiv 1812.11446): where something is counts as well as that it is there. K
- * keeps the width; of features it is a matrix, and they have the network's normalisation, while
- *         means over windows have that over the batch.
+ *         (Belilovsky et al., arXiv 1812.11446), so that it counts where something is
  *   mlp   mean over positions, s(K x + b), linear
  *
- * and so is each exit on the way (exit.c). The names "head.W", "head.b" are those of the linear map
- * that variable projection solves for. */
+ * and so is each exit on the way (exit.c). K keeps the width; of features it is a matrix, and conv
+ * has the network's normalisation, where means over windows have that over the batch. The names
+ * "head.W", "head.b" are those of the linear map that variable projection solves for. */
 #include <string.h>
 
 #include "nn/arch/arch.h"
