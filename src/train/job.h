@@ -208,9 +208,9 @@ rung_status rg_job_make_board(rg_job *job);
 
 /* ---- job_epochs.c ---- */
 
-/* Between two saves after epochs: 2 s, for waiting for the disk costs some milliseconds. Only tests
- * set it. */
-extern double rg_job_save_seconds;
+/* Between two reports within an epoch: 0.02 s; between two saves after epochs: 2 s, for waiting for
+ * the disk costs some milliseconds. Only tests set them. */
+extern double rg_job_tell_seconds, rg_job_save_seconds;
 /* Trains to the end, or till the caller stops it. */
 rung_status rg_job_train(rg_job *job);
 /* Tells the caller; a note may be NULL. True where it wants to stop. */

@@ -7,11 +7,10 @@
 #include "train/job.h"
 #include "train/modular.h"
 
-#define TELL_SECONDS 0.02 /* between two reports */
 #define SAVE_SECONDS 60.0 /* between two saves within an epoch */
 #define LOWER 0.2         /* what the rate is multiplied by when a run is restored */
 
-double rg_job_save_seconds = 2;
+double rg_job_tell_seconds = 0.02, rg_job_save_seconds = 2;
 
 /* ---- telling ---- */
 
@@ -165,7 +164,7 @@ static rung_status steps(rg_job *j) {
     if (status == RUNG_E_NUMERIC && !has_drifted(j)) status = recover(j);
     if (status != RUNG_OK) return status;
     double now = rg_seconds();
-    if (now - j->told > TELL_SECONDS) rg_job_tell(j, "training", NULL, NULL);
+    if (now - j->told >= rg_job_tell_seconds) rg_job_tell(j, "training", NULL, NULL);
     if (j->standing.step < (double)j->per_epoch && now - j->saved > SAVE_SECONDS) RG_TRY(keep(j));
   }
   return RUNG_OK;
