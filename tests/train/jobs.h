@@ -6,6 +6,7 @@
 
 #include "rung/train.h"
 #include "runs.h"
+#include "train/job.h"
 
 /* Two spirals that wind around each other: x, y and the class, which of a share is the wrong one.
  */
@@ -57,10 +58,54 @@ static inline rung_train_result go_on_in(rung_context *ctx, const char *folder) 
   return result;
 }
 
+static inline bool same_number(double a, double b) {
+  return a == b || (isnan(a) && isnan(b));
+}
+
 static inline void assert_same_training(const char *a, const char *b) {
   assert_same_file(path_in(a, RUNG_RUN_MODEL), path_in(b, RUNG_RUN_MODEL));
   assert_same_file(path_in(a, RUNG_RUN_LAST), path_in(b, RUNG_RUN_LAST));
   assert_same_log(path_in(a, RUNG_RUN_LOG), path_in(b, RUNG_RUN_LOG));
+}
+
+typedef struct stopper {
+  int64_t at; /* call that stops it */
+  int64_t calls;
+  bool within; /* it stopped between two steps of an epoch */
+} stopper;
+
+static inline int stop_at(void *user, const rung_train_progress *p) {
+  stopper *s = user;
+  s->within = p->step > 0 && p->step < p->steps;
+  return ++s->calls >= s->at;
+}
+
+/* A training that is stopped at a call of its progress function, one a step, and two calls later
+ * once more, goes on to the bytes of one that is not, which is left in folder `calm`; `times` such
+ * calls, spread over the run. Returns what it comes to. */
+static inline rung_train_result assert_stops_change_nothing(rung_context *ctx,
+                                                            const char *const *pairs, int times) {
+  const double usual = rg_job_tell_seconds;
+  rg_job_tell_seconds = 0;
+  stopper count = {.at = INT64_MAX};
+  rung_train_result calm = train_in(ctx, pairs, "calm", stop_at, &count);
+  assert_true(count.calls > calm.epochs * 3);
+  int within = 0;
+  for (int i = 0; i < times; i++) {
+    double share = (i + rg_uniform(79, 0, (uint64_t)i)) / times;
+    stopper first = {.at = 1 + (int64_t)(share * (double)(count.calls - 1))}, second = {.at = 2};
+    assert_true(train_in(ctx, pairs, "cut", stop_at, &first).cancelled);
+    within += first.within;
+    rung_train_result r;
+    assert_ok(ctx, rung_train_resume(ctx, "cut", stop_at, &second, NULL, &r));
+    r = go_on_in(ctx, "cut");
+    assert_same_training("cut", "calm");
+    assert_true(same_number(r.validation_loss, calm.validation_loss));
+    assert_true(same_number(r.test_loss, calm.test_loss));
+  }
+  assert_true(within > times / 2);
+  rg_job_tell_seconds = usual;
+  return calm;
 }
 
 #endif

@@ -2,7 +2,6 @@
 #include "jobs.h"
 
 #include "study/json.h"
-#include "train/job.h"
 
 static void spirals_are_learned(void **state) {
   rung_context *ctx = *state;
@@ -25,52 +24,19 @@ static void spirals_are_learned(void **state) {
 
 /* ---- stopped and resumed ---- */
 
-typedef struct stopper {
-  int64_t at; /* call that stops it */
-  int64_t calls;
-  bool within; /* it stopped between two steps of an epoch */
-} stopper;
-
-static int stop(void *user, const rung_train_progress *p) {
-  stopper *s = user;
-  s->within = p->step > 0 && p->step < p->steps;
-  return ++s->calls >= s->at;
-}
-
 #define VARIED                                                                                     \
   SPIRALS, "training.average", "0.9", "training.clip", "1", "training.schedule", "linear",         \
       "training.schedule.warmup", "0.1", "data.augment.noise", "0.02", "data.class-weights",       \
       "balanced", "training.smoothing", "0.05", "data.test", "spirals.csv"
 
-/* At some call of the progress function, one a step, and again soon after. */
 static void stopped_runs_go_on_to_the_same_bytes(void **state) {
-  rung_context *ctx = *state;
-  const double usual = rg_job_tell_seconds;
-  rg_job_tell_seconds = 0;
-  stopper count = {.at = INT64_MAX};
-  rung_train_result calm = train_in(ctx, RECIPE(VARIED), "calm", stop, &count);
-  assert_true(calm.test_accuracy > 0.5);
-  assert_true(count.calls > 8 * 20); /* 8 epochs, 400 samples less those held out by 16 */
-  int within = 0;
-  for (int64_t at = 1; at < count.calls; at += count.calls / 11 + 1) {
-    stopper first = {.at = at}, second = {.at = 2};
-    assert_true(train_in(ctx, RECIPE(VARIED), "cut", stop, &first).cancelled);
-    assert_int_equal(first.calls, at);
-    within += first.within;
-    rung_train_result r;
-    assert_ok(ctx, rung_train_resume(ctx, "cut", stop, &second, NULL, &r));
-    r = go_on_in(ctx, "cut");
-    assert_same_training("cut", "calm");
-    assert_true(r.validation_loss == calm.validation_loss && r.test_loss == calm.test_loss);
-  }
-  assert_true(within > 5);
-  rg_job_tell_seconds = usual;
+  assert_stops_change_nothing(*state, RECIPE(VARIED), 12);
 }
 
 static void resuming_needs_the_same_recipe_and_data(void **state) {
   rung_context *ctx = *state;
   stopper s = {.at = 3};
-  assert_true(train_in(ctx, RECIPE(SPIRALS), "cut", stop, &s).cancelled);
+  assert_true(train_in(ctx, RECIPE(SPIRALS), "cut", stop_at, &s).cancelled);
   size_t length;
   char *recipe = read_file(path_in("cut", RUNG_RUN_RECIPE), &length);
   char *rate = strstr(recipe, "0.01");
@@ -209,9 +175,8 @@ static void drift_ends_a_run_at_once(void **state) {
 /* Three epochs each at 2, 4 and 8 layers; what was learned stays. */
 static void levels_double_the_layers(void **state) {
   rung_context *ctx = *state;
-  stopper count = {.at = INT64_MAX};
-  rung_train_result r = train_in(ctx, RECIPE(DENSE, "model.levels", "3", "training.epochs", "24"),
-                                 "calm", stop, &count);
+  rung_train_result r = assert_stops_change_nothing(
+      ctx, RECIPE(DENSE, "model.levels", "3", "training.epochs", "24"), 6);
   rung_network *kept;
   assert_ok(ctx, rung_network_load(ctx, path_in("calm", RUNG_RUN_MODEL), &kept));
   rung_network_settings s = rung_network_get_settings(kept);
@@ -225,15 +190,6 @@ static void levels_double_the_layers(void **state) {
   assert_non_null(strstr(log, "\"epoch\":9,\"level\":2"));
   assert_non_null(strstr(log, "\"epoch\":17,\"level\":3"));
   free(log);
-  for (int64_t at = 2; at <= count.calls; at += count.calls / 4 + 1) {
-    stopper cut = {.at = at};
-    rung_train_result again = train_in(
-        ctx, RECIPE(DENSE, "model.levels", "3", "training.epochs", "24"), "cut", stop, &cut);
-    if (!again.cancelled) continue;
-    again = go_on_in(ctx, "cut");
-    assert_same_training("cut", "calm");
-    assert_true(again.validation_loss == r.validation_loss);
-  }
 }
 
 /* ---- stability ---- */
@@ -278,7 +234,7 @@ static void full_batch_optimisers_go_down(void **state) {
         train_in(ctx,
                  RECIPE(WHOLE, "training.optimiser", names[k], "training.epochs", k ? "40" : "150",
                         "training.optimiser.weight_decay", "1e-5"),
-                 "cut", stop, &s);
+                 "cut", stop_at, &s);
     if (again.cancelled) go_on_in(ctx, "cut");
     assert_same_training("cut", "calm");
   }
