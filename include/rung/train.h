@@ -168,7 +168,7 @@ typedef struct rung_epoch {
   double rate;                /**< Learning rate at its end. */
   double drift;               /**< Largest of the inverse; NaN where it is not run. */
   double seconds;             /**< Since training began. */
-  size_t peak_bytes;          /**< Peak of the memory above the program itself. */
+  size_t peak_bytes;          /**< Peak of the memory of run and program. */
 } rung_epoch;
 
 /** What training reports while it runs. */
@@ -248,8 +248,8 @@ RUNG_API rung_status rung_train_modules(rung_context *ctx, const rung_network *n
 typedef struct rung_planned {
   int modules;          /**< 1: end to end. */
   int fits;             /**< 1: into the recipe's training.memory, or there is no limit. */
-  size_t planned_bytes; /**< Of the run, above the program itself; where it does not fit the least
-                             that would do. */
+  size_t planned_bytes; /**< Of the run and the program; where it does not fit the least that would
+                             do. */
   size_t step_bytes;    /**< Of it: what steps take, with the optimiser; 0 where it does not fit. */
   double work;          /**< Of passes, in those that store everything: 1 and more; NaN likewise. */
   int64_t micro_batch;  /**< Samples that are run at once, at the fewest; 0 likewise. */

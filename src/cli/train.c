@@ -34,7 +34,7 @@ static const cli_option options[] = {
     {"set", 0, true, CLI_TEXT, "KEY=VALUE", NULL,
      "sets a key of the recipe, such as model.block=hamiltonian or training.epochs=50", NULL, NULL},
     {"memory", 0, false, CLI_TEXT, "SIZE", NULL,
-     "use at most this much memory above the program itself, for example 64MB",
+     "use at most this much memory, the program included, for example 64MB",
      "the recipe's training.memory", NULL},
     {"output", 'o', false, CLI_FOLDER, "RUN_DIR", NULL, "folder of the run",
      "the recipe's run.directory, or NAME.run after the recipe's name", NULL},

@@ -137,7 +137,7 @@ static const rg_recipe_key keys[] = {
     {"training.drift", RG_VALUE_NUMBER, "1e-3", 1e-16, 1, NULL, NULL,
      "activations reverse: largest relative error of the inverse that is let pass"},
     {"training.memory", RG_VALUE_SIZE, "0", 0, 1e15, NULL, NULL,
-     "most memory above the program itself (also 64MB, 1GiB); 0: no limit"},
+     "most memory, the program included (also 64MB, 1GiB); 0: no limit"},
     {"training.clip", RG_VALUE_NUMBER, "0", 0, 1e12, NULL, NULL,
      "largest norm of the gradient, which is scaled down to it; 0: none"},
     {"training.average", RG_VALUE_NUMBER, "0", 0, 0.9999999, NULL, NULL,

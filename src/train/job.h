@@ -34,6 +34,11 @@ typedef struct rg_standing {
 } rg_standing;
 #define RG_STANDING_NUMBERS (sizeof(rg_standing) / sizeof(double))
 
+/* What a process that trains holds besides the run: code and tables of the program and its
+ * libraries, 7 MB of `rung` on x86-64. A constant, so that the plan is a function of the recipe; a
+ * process that holds more is a host, whose other memory is not the run's. */
+#define RG_PROGRAM_BYTES ((size_t)7 << 20)
+
 /* A copy of all that a run goes on from. */
 typedef struct rg_snapshot {
   rg_standing standing;
@@ -53,7 +58,7 @@ typedef struct rg_job {
   int modules;            /* 0: the fewest that fit */
   bool classes;           /* else numbers are predicted */
   const char *stability;  /* "off", "warn", "project" */
-  size_t limit;           /* bytes above the program itself; 0: none */
+  size_t limit;           /* bytes; 0: none */
   size_t base, base_peak; /* resident bytes when the run began, and their peak till then */
   size_t held_before;     /* bytes that the context held then */
   size_t reading;         /* that reading the samples took, where that is worth telling */
@@ -141,8 +146,10 @@ int64_t rg_job_epochs_of(const rg_job *job, int level);
 int64_t rg_job_first_epoch(const rg_job *job, int level);
 /* Most bytes as planned, reading the samples included. */
 size_t rg_job_planned(const rg_job *job);
-/* Peak of the memory above the program itself. */
+/* Peak of the memory that the run and the program hold. */
 size_t rg_job_peak(const rg_job *job);
+/* Bytes of the limit that the program leaves; 0: there is no limit. */
+size_t rg_job_room(const rg_job *job);
 
 /* ---- job_features.c ---- */
 

@@ -200,16 +200,17 @@ static rung_status open_test(rg_job *j, size_t most, rung_dataset **out) {
 }
 
 rung_status rg_job_open_test(rg_job *j, rung_dataset **out) {
-  return open_test(j, j->limit / 2, out);
+  return open_test(j, rg_job_room(j) / 2, out);
 }
 
 /* Beside the training samples there may be too little room for a table, which cannot stay on the
  * disk: then it is looked at when they are gone. */
 rung_status rg_job_look_at_test(rg_job *j) {
   rung_dataset *set;
-  size_t held = rung_dataset_bytes(j->set), room = j->limit > held ? j->limit - held : 1;
-  bool tight = j->limit && room < j->limit / 2;
-  rung_status status = open_test(j, tight ? room : j->limit / 2, &set);
+  size_t held = rung_dataset_bytes(j->set), all = rg_job_room(j);
+  size_t room = all > held ? all - held : 1;
+  bool tight = room < all / 2;
+  rung_status status = open_test(j, tight ? room : all / 2, &set);
   rung_dataset_destroy(set);
   if (status != RUNG_E_BUDGET || !tight) return status;
   rung_clear_error(j->ctx);

@@ -12,7 +12,7 @@
 
 /* Stacks of threads, buffers of the C library and of what is read and written, pages of code that
  * are touched for the first time. */
-#define BESIDES ((size_t)3 << 20)
+#define BESIDES ((size_t)5 << 19)
 /* Samples that are judged at once where there is room: enough for products to be fast, few enough
  * for the cache. */
 #define MOST_JUDGED 64
@@ -133,7 +133,7 @@ static rung_status choose_judged(rg_job *j) {
   size_t bytes;
   j->judged = MOST_JUDGED;
   RG_TRY(measure_judging(j, &bytes));
-  while (j->limit && j->judged > 1 && bytes > j->limit / JUDGED_PART) {
+  while (j->limit && j->judged > 1 && bytes > rg_job_room(j) / JUDGED_PART) {
     j->judged /= 2;
     RG_TRY(measure_judging(j, &bytes));
   }
@@ -165,7 +165,7 @@ static rung_status measure_rest(rg_job *j, size_t state, size_t *bytes) {
   RG_TRY(measure_pause(j, &pause));
   /* Sums that a resumed run comes to as well: the plan may not depend on where it was cut. The last
    * good state and the best model are copies; files are written from where things lie. */
-  *bytes = data_bytes(j) + 2 * j->network_bytes + pause + state + BESIDES;
+  *bytes = data_bytes(j) + 2 * j->network_bytes + pause + state + RG_PROGRAM_BYTES + BESIDES;
   return RUNG_OK;
 }
 
@@ -293,16 +293,16 @@ static rung_status try_level(rg_job *j) {
   return rg_job_make_level(j, NULL);
 }
 
-/* Within half of the limit, or else, where samples cannot stay on the disk, within all of it. What
- * every run takes may be used in any case: a limit below that is refused by the plan, which knows
- * what would do. */
+/* Within half of what the limit leaves, or else, where samples cannot stay on the disk, within all
+ * of it. What every run takes may be used in any case: a limit below that is refused by the plan,
+ * which knows what would do. */
 static rung_status open_within_limit(rg_job *j) {
-  size_t half = j->limit / 2 > BESIDES ? j->limit / 2 : BESIDES;
+  size_t room = rg_job_room(j), half = room / 2 > BESIDES ? room / 2 : BESIDES;
   rung_status status = rg_job_open_data(j, half);
-  if (status != RUNG_E_BUDGET || j->limit <= half) return status;
+  if (status != RUNG_E_BUDGET || room <= half) return status;
   rg_job_close_data(j);
   rung_clear_error(j->ctx);
-  status = rg_job_open_data(j, j->limit);
+  status = rg_job_open_data(j, room);
   if (status != RUNG_E_BUDGET) return status;
   char why[sizeof j->ctx->message];
   memcpy(why, rung_error(j->ctx), strlen(rung_error(j->ctx)) + 1);
@@ -315,7 +315,8 @@ static rung_status open_within_limit(rg_job *j) {
 static rung_status open_samples(rg_job *j) {
   RG_TRY(j->limit ? open_within_limit(j) : rg_job_open_data(j, 0));
   size_t taken = rg_job_peak(j);
-  j->reading = taken <= BESIDES ? 0 : taken + taken / 32; /* pages vary */
+  bool little = taken <= RG_PROGRAM_BYTES + BESIDES;
+  j->reading = little ? 0 : taken + taken / 32; /* pages vary */
   return RUNG_OK;
 }
 
@@ -529,8 +530,14 @@ size_t rg_job_planned(const rg_job *j) {
   return j->planned > j->reading ? j->planned : j->reading;
 }
 
+size_t rg_job_room(const rg_job *j) {
+  if (!j->limit) return 0;
+  return j->limit > RG_PROGRAM_BYTES + 2 ? j->limit - RG_PROGRAM_BYTES : 2;
+}
+
 size_t rg_job_peak(const rg_job *j) {
   size_t now = rg_resident(true);
-  if (now > j->base_peak) return now - j->base;
-  return j->ctx->bytes_peak - j->held_before; /* the process had held more before */
+  size_t program = j->base < RG_PROGRAM_BYTES ? j->base : RG_PROGRAM_BYTES;
+  if (now > j->base_peak) return program + now - j->base;
+  return program + j->ctx->bytes_peak - j->held_before; /* the process had held more before */
 }

@@ -112,17 +112,41 @@ static rung_status prepare_smaller(const rung_network *network, rung_context *ct
                  o->memory, (long long)o->batch, *least);
 }
 
-/* A pass with its plan, without memory. A smaller micro-batch is the last resort, because it
- * changes what is computed: its rounding at least. */
+/* What a sample costs in pieces beside the whole batch, at the worst: of small dense networks, in
+ * pieces of a few samples, twice as much. */
+#define PIECES_COST 2.0
+
+/* In place of a whole batch that is dear, pieces that are cheaper, where there are any. */
+static rung_status prefer_smaller(const rung_network *network, rung_context *ctx,
+                                  const rg_pass_options *o, rg_pass **out) {
+  double work = (*out)->plan.work;
+  size_t least = SIZE_MAX;
+  rg_pass_destroy(*out); /* two passes' programs may be more than the memory allowed */
+  *out = NULL;
+  rung_status status = prepare_smaller(network, ctx, o, out, &least);
+  if (status == RUNG_OK && PIECES_COST * (*out)->plan.work < work) return RUNG_OK;
+  rg_pass_destroy(*out);
+  *out = NULL;
+  if (status != RUNG_OK && status != RUNG_E_BUDGET) return status;
+  rung_clear_error(ctx);
+  return prepare_pieces(network, ctx, o, o->batch, out, NULL);
+}
+
+/* A pass with its plan, without memory. Smaller micro-batches come where the whole batch does not
+ * fit, or costs more. They change what is computed, its rounding at least; where statistics are
+ * taken of a batch, what the network learns, and then the whole batch may cost whatever it does. */
 static rung_status prepare(const rung_network *network, rung_context *ctx,
                            const rg_pass_options *options, rg_pass **out, size_t *least) {
   size_t bytes = 0;
   *out = NULL;
   RG_TRY(check(network, ctx, options));
+  bool any = options->micro == RUNG_MICRO_AUTO && !options->products;
   int64_t micro = options->micro > 0 ? options->micro : options->batch;
   rung_status status = prepare_pieces(network, ctx, options, micro, out, &bytes);
-  if (status == RUNG_E_BUDGET && options->micro == RUNG_MICRO_AUTO && !options->products)
+  if (any && status == RUNG_E_BUDGET)
     status = prepare_smaller(network, ctx, options, out, &bytes);
+  else if (any && status == RUNG_OK && !network->statistics && (*out)->plan.work > PIECES_COST)
+    status = prefer_smaller(network, ctx, options, out);
   if (least) *least = bytes;
   return status;
 }

@@ -147,6 +147,8 @@ void rg_pass_free_slots(const rg_pass *pass, char *pool, int count, void *const 
 /* Is the span within a block whose states are updated in place? Then they lie, on their way, where
  * the span's end is kept. */
 bool rg_pass_is_in_place(const rg_pass *pass, const rg_span *span);
+/* Is all of span k kept on the way forwards? The last one that is to be computed again is, too. */
+bool rg_pass_is_kept(const rg_pass *pass, int k);
 
 /* Forwards, the head, and back, by the pass's plan. */
 rung_status rg_pass_there_and_back(rg_pass *pass, double *drift);

@@ -23,6 +23,11 @@ bool rg_pass_is_in_place(const rg_pass *pass, const rg_span *span) {
          pass->first[block + 1] >= span->end;
 }
 
+bool rg_pass_is_kept(const rg_pass *pass, int k) {
+  return pass->span[k].kind == RG_SPAN_KEEP ||
+         (pass->span[k].kind == RG_SPAN_CHECK && k == pass->spans - 1);
+}
+
 /* Bytes of the states that a layer of the block makes anew. */
 static size_t made_bytes(const rg_pass *pass, int block) {
   const rg_block_program *p = &pass->program[block][RG_FORWARD_KEEP];
@@ -137,11 +142,15 @@ static void lay_kept(rg_pass *pass, bump *b) {
   pass->segment_area = take(b, segment);
 }
 
+static bool recurses(const rg_pass *pass) {
+  return pass->spans && pass->span[0].kind == RG_SPAN_RECURSE;
+}
+
 /* Snapshots of the states before layers, and what one layer keeps. */
 static void lay_recursion(rg_pass *pass, bump *b) {
   size_t kept = 0;
   pass->snapshot_bytes = 0;
-  if (!pass->spans || pass->span[0].kind != RG_SPAN_RECURSE) return;
+  if (!recurses(pass)) return;
   for (int i = 0; i < pass->head.first; i++) {
     size_t states = 0;
     for (int s = 0; s < pass->network->blocks.list[i].states_in; s++)
@@ -157,14 +166,29 @@ static int at_least(int a, int b) {
   return a > b ? a : b;
 }
 
-/* Arrays for cotangents: what goes into a layer and, unless it is updated in place, what comes out.
- */
+/* Arrays for cotangents: what goes into a layer and, unless it is updated in place or nobody asks
+ * for it, what comes out. */
 static int cotangent_slots(const rg_pass *pass) {
   const rung_network *n = pass->network;
   int slots = n->blocks.list[pass->head.first].states_in;
   for (int i = 0; i < pass->head.first; i++) {
     const rg_block *b = &n->blocks.list[i];
-    slots = at_least(slots, b->states_out + (rg_is_reversible(b) ? 0 : b->states_in));
+    bool out = !rg_is_reversible(b) && (i > 0 || rg_pass_goes_back(pass, 0) || recurses(pass));
+    slots = at_least(slots, b->states_out + (out ? b->states_in : 0));
+  }
+  return slots;
+}
+
+/* Arrays for the states between two layers of a span that is crossed: its own beginning and end
+ * have places already, so that the first layer needs but what comes out, the last one nothing. */
+static int crossing_slots(const rg_pass *pass, const rg_span *span) {
+  const rung_network *n = pass->network;
+  int slots = 0;
+  for (int i = rg_pass_block_of(pass, span->first); pass->first[i] < span->end - 1; i++) {
+    bool begins = pass->first[i] <= span->first;
+    int64_t end = pass->first[i + 1] < span->end ? pass->first[i + 1] : span->end - 1;
+    bool one = begins && end - span->first == 1;
+    slots = at_least(slots, n->blocks.list[i].states_out + (one ? 0 : n->blocks.list[i].states_in));
   }
   return slots;
 }
@@ -172,12 +196,11 @@ static int cotangent_slots(const rg_pass *pass) {
 static int state_slots(const rg_pass *pass) {
   const rung_network *n = pass->network;
   int slots = 0;
-  for (int k = 0; k < pass->spans; k++) {
-    const rg_span *span = &pass->span[k];
-    if (span->kind == RG_SPAN_KEEP || rg_pass_is_in_place(pass, span)) continue;
-    for (int i = rg_pass_block_of(pass, span->first); pass->first[i] < span->end; i++)
-      slots = at_least(slots, n->blocks.list[i].states_in + n->blocks.list[i].states_out);
-  }
+  for (int i = 0; recurses(pass) && i < pass->head.first; i++)
+    slots = at_least(slots, n->blocks.list[i].states_in + n->blocks.list[i].states_out);
+  for (int k = 0; k < pass->spans && !recurses(pass); k++)
+    if (!rg_pass_is_kept(pass, k) && !rg_pass_is_in_place(pass, &pass->span[k]))
+      slots = at_least(slots, crossing_slots(pass, &pass->span[k]));
   return slots;
 }
 

@@ -128,12 +128,6 @@ static rung_status cross_in_place(rg_pass *pass, int k) {
   return RUNG_OK;
 }
 
-/* The last span, if it is one that is computed again, is kept at once. */
-static bool is_kept(const rg_pass *pass, int k) {
-  return pass->span[k].kind == RG_SPAN_KEEP ||
-         (pass->span[k].kind == RG_SPAN_CHECK && k == pass->spans - 1);
-}
-
 typedef struct cursor {
   rg_stored *stored;
   char *area;
@@ -145,7 +139,7 @@ static rung_status forward(rg_pass *pass) {
     const rg_span *span = &pass->span[k];
     if (k > 0)
       RG_TRY(rg_pass_check_range(pass, rg_pass_block_of(pass, span->first), pass->begin[k]));
-    if (!is_kept(pass, k)) {
+    if (!rg_pass_is_kept(pass, k)) {
       RG_TRY(rg_pass_is_in_place(pass, span) ? cross_in_place(pass, k) : cross_span(pass, k));
       continue;
     }
@@ -313,7 +307,7 @@ static rung_status backward(rg_pass *pass, void **cotangent, double *drift) {
     if (span->kind == RG_SPAN_REVERSE) {
       RG_TRY(return_reversed(pass, k, cotangent, drift));
     } else if (span->kind == RG_SPAN_CHECK) {
-      if (!is_kept(pass, k)) RG_TRY(keep_span(pass, k, segment, pass->segment_area, true));
+      if (!rg_pass_is_kept(pass, k)) RG_TRY(keep_span(pass, k, segment, pass->segment_area, true));
       RG_TRY(return_kept(pass, k, segment, cotangent));
     } else {
       stored -= span->end - span->first;

@@ -665,34 +665,62 @@ static void pieces_add_up_to_the_batch(void **state) {
     }
 }
 
-/* Whole batches before pieces; and pieces before nothing fits, down to the least that is named. */
-static void pieces_are_the_last_resort(void **state) {
-  rung_context *ctx = *state;
-  chain_plan plan = plan_of(&chain_residual_kind, RUNG_F64);
-  rung_network *n = chain_network(ctx, &plan);
+/* A whole batch is taken where it fits, unless pieces take less than half of its work and no
+ * statistics are taken of it; pieces go on where it does not fit, down to the least that is named.
+ */
+static void check_choice(rung_context *ctx, const chain_plan *plan) {
+  rung_network *n = chain_network(ctx, plan);
   rg_pass_options options = options_of(RUNG_ACTIVATIONS_AUTO, RUNG_CROSS_ENTROPY);
-  rg_pass_plan whole, pieces;
+  rg_pass_plan stored, whole, chosen;
   size_t least[2];
-  options.memory = 1;
-  assert_int_equal(rg_pass_choose(n, ctx, &options, &whole, &least[0]), RUNG_E_BUDGET);
-  options.micro = RUNG_MICRO_AUTO;
-  assert_int_equal(rg_pass_choose(n, ctx, &options, &pieces, &least[1]), RUNG_E_BUDGET);
-  rung_clear_error(ctx);
-  assert_true(least[1] < least[0]);
-  options.memory = least[0];
-  assert_ok(ctx, rg_pass_choose(n, ctx, &options, &whole, NULL));
-  assert_int_equal(whole.micro, BATCH);
-  for (options.memory = least[0] - 1; options.memory >= least[1];) {
-    assert_ok(ctx, rg_pass_choose(n, ctx, &options, &pieces, NULL));
-    assert_true(pieces.micro < BATCH && pieces.total_bytes <= options.memory);
-    if (options.memory == least[1]) break;
-    options.memory = options.memory > least[1] + 5000 ? options.memory - 5000 : least[1];
+  int cheap = 0, dear = 0, none = 0;
+  assert_ok(ctx, rg_pass_choose(n, ctx, &options, &stored, NULL));
+  for (int i = 0; i < 2; i++) {
+    options.memory = 1;
+    options.micro = i ? RUNG_MICRO_AUTO : 0;
+    assert_int_equal(rg_pass_choose(n, ctx, &options, &chosen, &least[i]), RUNG_E_BUDGET);
   }
+  assert_true(least[1] < least[0]);
+  for (size_t i = 0, steps = 60; i <= steps; i++) {
+    options.memory = least[1] + (stored.total_bytes - least[1]) * i / steps;
+    options.micro = 0;
+    bool fits = rg_pass_choose(n, ctx, &options, &whole, NULL) == RUNG_OK;
+    options.micro = RUNG_MICRO_AUTO;
+    rung_clear_error(ctx);
+    assert_ok(ctx, rg_pass_choose(n, ctx, &options, &chosen, NULL));
+    assert_true(chosen.total_bytes <= options.memory);
+    if (!fits) {
+      none++;
+      assert_true(chosen.micro < BATCH);
+    } else if (chosen.micro == BATCH) {
+      cheap++;
+      assert_true(chosen.work == whole.work);
+    } else {
+      dear++;
+      assert_true(2 * chosen.work < whole.work && !n->statistics);
+    }
+  }
+  assert_true(cheap > 0 && none > 0 && (n->statistics || dear > 0));
   options.memory = least[1] - 1;
-  assert_int_equal(rg_pass_choose(n, ctx, &options, &pieces, NULL), RUNG_E_BUDGET);
-  options.memory = 0;
+  assert_int_equal(rg_pass_choose(n, ctx, &options, &chosen, NULL), RUNG_E_BUDGET);
+  rung_network_destroy(n);
+}
+
+static void cheap_whole_batches_come_before_pieces(void **state) {
+  chain_plan plan = plan_of(&chain_residual_kind, RUNG_F64);
+  plan.layers = 40;
+  check_choice(*state, &plan);
+  plan.norm = "batch";
+  check_choice(*state, &plan);
+}
+
+static void pieces_divide_the_batch(void **state) {
+  chain_plan plan = plan_of(&chain_residual_kind, RUNG_F64);
+  rung_network *n = chain_network(*state, &plan);
+  rg_pass_options options = options_of(RUNG_ACTIVATIONS_AUTO, RUNG_CROSS_ENTROPY);
+  rg_pass_plan pieces;
   options.micro = 48;
-  assert_error(ctx, rg_pass_choose(n, ctx, &options, &pieces, NULL), RUNG_E_ARGUMENT,
+  assert_error(*state, rg_pass_choose(n, *state, &options, &pieces, NULL), RUNG_E_ARGUMENT,
                "a divisor of the batch, 128, found 48");
   rung_network_destroy(n);
 }
@@ -713,7 +741,8 @@ int main(void) {
       TEST(products_are_those_of_the_jacobian),
       TEST(norms_of_layers_are_seen),
       TEST(pieces_add_up_to_the_batch),
-      TEST(pieces_are_the_last_resort),
+      TEST(cheap_whole_batches_come_before_pieces),
+      TEST(pieces_divide_the_batch),
       TEST(what_cannot_be_is_refused),
       TEST(every_allocation_may_fail),
   };
