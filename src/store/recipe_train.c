@@ -150,13 +150,12 @@ static const rg_recipe_key keys[] = {
      "warn: measure each layer in each epoch and say which is unstable; project: keep it inside"},
     {"training.scheme", RG_VALUE_CHOICE, "end-to-end", 0, 0, "end-to-end modulewise", NULL,
      "modulewise: the network is cut into modules, each trained under a classifier of its own"},
-    {"training.procedure", RG_VALUE_CHOICE, "parallel", 0, 0, "parallel sequential multilap auto",
-     NULL,
+    {"training.procedure", RG_VALUE_CHOICE, "auto", 0, 0, "parallel sequential multilap auto", NULL,
      "modulewise: all modules in each step, one after the other, or the same in laps; auto: "
      "parallel where that fits into memory, else sequential"},
     {"training.modules", RG_VALUE_WHOLE, NULL, 1, 64, "auto", NULL,
      "modulewise: how many; cut so that their states take about the same memory; auto: the fewest "
-     "that fit into training.memory; not set: 4, or what cuts make"},
+     "that fit into training.memory; not set: what cuts make, auto with training.memory, else 4"},
     {"training.cuts", RG_VALUE_WHOLES, NULL, 1, 8388608, NULL, "layers",
      "modulewise: behind which layers of the chain the modules end, the last but for these"},
     {"training.pipeline", RG_VALUE_WHOLE, "auto", 1, 64, "auto", NULL,
@@ -266,8 +265,9 @@ static int heads_given(const rung_recipe *recipe) {
 
 int rg_recipe_modules(const rung_recipe *recipe) {
   if (rung_recipe_get(recipe, "training.cuts")) return entries(recipe, "training.cuts") + 1;
-  bool set = rung_recipe_get(recipe, "training.modules") != NULL;
-  return set ? (int)rg_recipe_whole(recipe, "training.modules") : 4;
+  if (rung_recipe_get(recipe, "training.modules"))
+    return (int)rg_recipe_whole(recipe, "training.modules");
+  return rg_recipe_real(recipe, "training.memory") > 0 ? 0 : 4;
 }
 
 int rg_recipe_cuts(const rung_recipe *recipe, int64_t *out) {

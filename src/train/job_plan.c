@@ -12,7 +12,7 @@
 
 /* Stacks of threads, buffers of the C library and of what is read and written, pages of code that
  * are touched for the first time. */
-#define BESIDES ((size_t)5 << 19)
+#define BESIDES ((size_t)3 << 20)
 /* Samples that are judged at once where there is room: enough for products to be fast, few enough
  * for the cache. */
 #define MOST_JUDGED 64
