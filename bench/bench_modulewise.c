@@ -147,7 +147,7 @@ static const char fashion_recipe[] =
     "model: {architecture: resnet, channels: [16, 32, 64], layers: [3, 3, 3], opening_stride: 2,\n"
     "        head: conv}\n"
     "training: {optimiser: {name: adamw, rate: 0.003, weight_decay: 0.02}, batch: 128,\n"
-    "           schedule: {name: cosine, warmup: 0.1}, epochs: 8}\n";
+    "           schedule: {name: cosine, warmup: 0.1}, epochs: 16}\n";
 
 static void run_fashion(void) {
   static const way ways[] = {{"end to end", {NULL}},

@@ -152,11 +152,11 @@ static void add_plan(rg_report *r) {
       {"plan", "Activations", NULL, NULL},
       {"work", "Work of a step", "%.2f", "estimated, in that of storing all activations"},
       {"step_bytes", "A step's memory", "%.0f bytes", NULL},
-      {"planned_bytes", "Memory planned", "%.0f bytes", "of all that training and the program hold"},
+      {"planned_bytes", "Memory planned", "%.0f bytes",
+       "of all that training and the program hold"},
       {"limit_bytes", "Memory allowed", "%.0f bytes", "0: no limit"},
   };
-  static const row peak[] = {
-      {"peak_bytes", "Memory at the most", "%.0f bytes", "measured"}};
+  static const row peak[] = {{"peak_bytes", "Memory at the most", "%.0f bytes", "measured"}};
   for (int i = 0; i < r->log.plan.count; i++)
     add_rows(r, r->log.plan.item[i], rows + (r->log.plan.count == 1),
              sizeof rows / sizeof *rows - (r->log.plan.count == 1));

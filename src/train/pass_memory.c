@@ -173,7 +173,7 @@ static int cotangent_slots(const rg_pass *pass) {
   int slots = n->blocks.list[pass->head.first].states_in;
   for (int i = 0; i < pass->head.first; i++) {
     const rg_block *b = &n->blocks.list[i];
-    bool out = !rg_is_reversible(b) && (i > 0 || rg_pass_goes_back(pass, 0) || recurses(pass));
+    bool out = !rg_is_reversible(b) && rg_pass_goes_back(pass, pass->first[i]);
     slots = at_least(slots, b->states_out + (out ? b->states_in : 0));
   }
   return slots;

@@ -75,7 +75,7 @@ static rung_status leaf(recursion *r, int64_t layer, void *const *at, bool again
   if (rg_is_reversible(b)) /* updated in place */
     for (int s = 0; s < 2; s++)
       before[s] = r->cotangent[pass->program[block][RG_BACKWARD_KEPT].cotangent[s].from];
-  else
+  else if (rg_pass_goes_back(pass, layer))
     rg_pass_free_slots(pass, pass->pool, b->states_in, r->cotangent, b->states_out, before);
   RG_TRY(rg_pass_layer_backward(pass, layer, &stored, behind, r->cotangent, before));
   memcpy(r->cotangent, before, sizeof before);
