@@ -140,7 +140,8 @@ static void run_cifar(void) {
 
 /* ---- Fashion-MNIST ---- */
 
-#define FASHION_CUTS "training.cuts", "3,6,8"
+/* A first module that is longer than bytes would have it: what is lost there comes never back. */
+#define FASHION_CUTS "training.cuts", "5,7,9"
 
 static const char fashion_recipe[] =
     "data: {train: fashion-mnist/train-images-idx3-ubyte.gz, validation: 0, augment: {flip: yes}}\n"
