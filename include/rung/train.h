@@ -56,7 +56,7 @@ typedef struct rung_training {
   int64_t micro_batch;   /**< Samples that are run at once, a divisor of the batch: gradients are
                               summed, and batch normalisation takes its statistics of so many. 0: the
                               whole batch; RUNG_MICRO_AUTO (default): the whole batch, or fewer where
-                              nothing else fits into `memory`. */
+                              it does not fit into `memory` or takes more than twice their work. */
   double smoothing;      /**< Label smoothing, 0..1. Default 0. */
   double delta;          /**< Huber's. Default 1. */
   rung_loss loss;        /**< Default RUNG_CROSS_ENTROPY. */

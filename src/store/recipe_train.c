@@ -123,8 +123,8 @@ static const rg_recipe_key keys[] = {
     {"training.batch", RG_VALUE_WHOLE, "64", 1, MANY, "all", "samples",
      "samples of a step; all: every step takes all of them"},
     {"training.micro_batch", RG_VALUE_WHOLE, "auto", 0, MANY, "auto", "samples",
-     "samples that are run at once, a divisor of batch; 0: all; auto: all, or fewer where nothing "
-     "else fits into memory"},
+     "samples that are run at once, a divisor of batch; 0: all; auto: all, or fewer where all do "
+     "not fit into memory or take twice the work"},
     {"training.loss", RG_VALUE_CHOICE, "cross-entropy", 0, 0, "cross-entropy squared huber", NULL,
      "what is minimised; squared and huber predict numbers instead of classes"},
     {"training.smoothing", RG_VALUE_NUMBER, "0", 0, 0.99, NULL, NULL,

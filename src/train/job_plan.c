@@ -531,8 +531,9 @@ size_t rg_job_planned(const rg_job *j) {
 }
 
 size_t rg_job_room(const rg_job *j) {
+  enum { LEAST = 2 }; /* of which the half is a limit still */
   if (!j->limit) return 0;
-  return j->limit > RG_PROGRAM_BYTES + 2 ? j->limit - RG_PROGRAM_BYTES : 2;
+  return j->limit > RG_PROGRAM_BYTES + LEAST ? j->limit - RG_PROGRAM_BYTES : LEAST;
 }
 
 size_t rg_job_peak(const rg_job *j) {

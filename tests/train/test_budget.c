@@ -90,6 +90,8 @@ static outcome train_with(const char *line, const char *memory) {
 static void hold(const char *line, double limit, const outcome *o) {
   if (!o->done) fail_msg("%s with %.2f MB: %s", line, limit / 1e6, o->said);
   assert_true(o->planned > 0);
+  print_message("%6.2f MB planned, %6.2f held, %.3f: %s\n", o->planned / 1e6, o->peak / 1e6,
+                o->peak / o->planned, line);
   if (limit > 0 && o->planned > limit)
     fail_msg("%s: %.2f MB allowed, %.2f planned", line, limit / 1e6, o->planned / 1e6);
   if (RESIDENT && o->peak > 1.05 * o->planned + COARSE)

@@ -2,7 +2,6 @@
  * run. */
 #include "jobs.h"
 #include "kills.h"
-#include "train/job.h"
 
 /* Three modules in turn: losses, weights and multipliers of those that are done, of the one whose
  * turn it is, and of those to come are kept. */
