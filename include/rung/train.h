@@ -212,7 +212,8 @@ typedef struct rung_train_result {
 } rung_train_result;
 
 /**
- * Trains as a recipe (RUNG_RECIPE_TRAIN) says. The folder gets recipe, log.jsonl, the best model
+ * Trains as a recipe (RUNG_RECIPE_TRAIN) says, a new network or, with its keys under `extend`,
+ * modules of a saved one (docs/modulewise.md). The folder gets recipe, log.jsonl, the best model
  * (model.safetensors), the last (last.safetensors), the state to go on from, TensorBoard events and
  * report.html.
  * @param folder made if missing; must not hold a run already; NULL: nothing is written

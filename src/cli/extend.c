@@ -15,6 +15,7 @@ static const char *const usage[] = {
     "MODEL --function TEXT [--domain RANGES] -o NEW [OPTIONS]",
     "MODEL --drop K -o NEW",
     "NETWORK DATA [--modules +N] [--retrain K,...] [--swap K,...] -o NEW [OPTIONS]",
+    "--resume NEW [--threads N] [--json]",
     NULL,
 };
 
@@ -29,6 +30,8 @@ static const char *const text[] = {
     "DATA is read in the network's form and normalised by its numbers. How is said by the recipe "
     "in the run's folder, by --recipe and by --set. Then the accuracy of each module is told, "
     "before and after, on DATA and on --old.",
+    "Ctrl-C saves and ends what is in a folder, and --resume goes on to the same bytes as without "
+    "interruption.",
     NULL,
 };
 
@@ -74,6 +77,8 @@ static const cli_option options[] = {
      NULL, NULL},
     {"old", 0, false, CLI_FILE, "FILE", NULL,
      "network: tell accuracies on these samples as well: what is forgotten", NULL, NULL},
+    {"resume", 0, false, CLI_FOLDER, "NEW", NULL,
+     "go on with an interrupted run, to the same result as without interruption", NULL, NULL},
     CLI_OPTION_THREADS,
     CLI_OPTION_JSON,
     CLI_OPTION_END,
@@ -88,6 +93,7 @@ static const cli_example examples[] = {
      "Appends a module to a network and trains it on new data; tells what it does on old ones."},
     {"rung extend digits.run new.csv --retrain 4 --set training.epochs=5 -o tuned.safetensors",
      "Trains module 4 further for 5 epochs."},
+    {"rung extend --resume grown", "Goes on with that run after it was interrupted."},
     {NULL, NULL},
 };
 
@@ -198,21 +204,45 @@ static int change_stages(const cli_args *args, rung_context *ctx, rung_model *mo
 #define OF_STAGES "replace drop inputs target function domain method stages target-error time"
 #define OF_NETWORKS "modules layers head retrain swap recipe set test old"
 
+/* What the folder's recipe is decides: a fit's, or a training's. */
+static int resume(const cli_args *args, rung_context *ctx) {
+  rung_recipe *recipe = NULL;
+  char *path = cli_join(cli_value(args, "resume"), RUNG_RUN_RECIPE);
+  if (!path) return CLI_FAILURE;
+  rung_status fit = rung_recipe_load(ctx, RUNG_RECIPE_FIT, path, &recipe);
+  rung_recipe_destroy(recipe);
+  rung_status training =
+      fit == RUNG_OK ? RUNG_OK : rung_recipe_load(ctx, RUNG_RECIPE_TRAIN, path, &recipe);
+  free(path);
+  if (training != RUNG_OK) return cli_failed(ctx);
+  if (fit != RUNG_OK) return cli_resume_network(args, ctx, recipe);
+  cli_fitting fitting = {.args = args, .ctx = ctx, .folder = cli_value(args, "resume")};
+  return cli_fit(&fitting);
+}
+
+static int change(const cli_args *args, rung_context *ctx) {
+  cli_model model;
+  int status = cli_load_any(ctx, args->argument[0], &model);
+  if (!status) status = cli_refuse(args, &model, model.network ? OF_STAGES : OF_NETWORKS);
+  if (!status && model.network) return cli_extend_network(args, ctx, model.network);
+  if (!status) status = change_stages(args, ctx, model.stages);
+  cli_model_free(&model);
+  return status;
+}
+
 static int run(const cli_args *args) {
+  bool resumes = cli_given(args, "resume");
   bool data = args->count > 1 || cli_given(args, "function");
-  if (!cli_given(args, "output")) return cli_usage("expected -o NEW: where the new model goes");
+  if (resumes && cli_check_resume(args)) return CLI_USAGE;
+  if (!resumes && args->count == 0) return cli_usage("expected a model");
+  if (!resumes && !cli_given(args, "output"))
+    return cli_usage("expected -o NEW: where the new model goes");
   if (cli_given(args, "drop") && (data || cli_given(args, "replace")))
     return cli_usage("--drop needs no data: drop first, then extend the result");
   rung_context *ctx;
-  cli_model model;
   int status = cli_open(args, &ctx);
   if (status) return status;
-  status = cli_load_any(ctx, args->argument[0], &model);
-  if (!status) status = cli_refuse(args, &model, model.network ? OF_STAGES : OF_NETWORKS);
-  if (!status)
-    status = model.network ? cli_extend_network(args, ctx, model.network)
-                           : change_stages(args, ctx, model.stages);
-  cli_model_free(&model);
+  status = resumes ? resume(args, ctx) : change(args, ctx);
   rung_context_destroy(ctx);
   return status;
 }
@@ -221,6 +251,6 @@ const cli_command cli_extend_command = {
     "extend", "add stages or modules to a model, train some anew",
     usage,    text,
     options,  examples,
-    1,        2,
+    0,        2,
     run,
 };

@@ -4,7 +4,10 @@
 
 #include "common.h"
 
+/* Takes the network over. */
 int cli_extend_network(const cli_args *args, rung_context *ctx, rung_network *network);
+/* Goes on with the run of --resume, whose recipe it takes over. */
+int cli_resume_network(const cli_args *args, rung_context *ctx, rung_recipe *recipe);
 
 /* Does the name of what is to be written end as that of a model's file? Else it is a folder. */
 bool cli_is_model_file(const char *path);

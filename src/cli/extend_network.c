@@ -1,5 +1,6 @@
 /* rung extend of a network: modules appended, trained further or anew, the others left as they are;
- * then what each is worth, before and after. */
+ * then what each is worth, before and after. What is asked for becomes a recipe, so that the run's
+ * folder holds all that it takes to go on. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,57 +11,16 @@
 #include "folder.h"
 #include "training.h"
 
+enum { MOST_MODULES = RUNG_MOST_EXITS + 1 };
+
 typedef struct job {
   const cli_args *args;
   rung_context *ctx;
-  rung_network *before;
-  rung_network *begun; /* as training begins: grown, modules renewed; NULL: as before */
-  rung_network *after;
   rung_recipe *recipe;
-  uint64_t trained;     /* bit k - 1: module k */
-  rung_dataset *set[2]; /* what accuracies are told of: new samples, old ones (NULL: none) */
-  double *value[2];     /* accuracy, or loss of values: [before, after][modules] */
-  int modules;          /* of the network that comes out */
+  rung_network *network;            /* before training, then after it */
+  double value[2][2][MOST_MODULES]; /* accuracy, or loss of values: [new, old][before, after] */
+  int before, after;                /* modules */
 } job;
-
-/* ---- what is asked for ---- */
-
-/* "2,3" as bits; modules count from 1 to `modules`. */
-static int read_modules(const cli_args *args, const char *option, int modules, uint64_t *out) {
-  const char *at = cli_value(args, option);
-  for (*out = 0; at; at++) {
-    char *end;
-    long module = strtol(at, &end, 10);
-    if (end == at || (*end && *end != ',') || module < 1 || module > modules)
-      return cli_usage("--%s: expected modules from 1 to %d, such as 1,2; found '%s'", option,
-                       modules, cli_value(args, option));
-    *out |= UINT64_C(1) << (module - 1);
-    at = end;
-    if (!*at) break;
-  }
-  return CLI_SUCCESS;
-}
-
-/* "+2" or "2"; 0: none. */
-static int read_growth(const cli_args *args, uint64_t seed, rung_growth *out) {
-  const char *text = cli_value(args, "modules"), *layers = cli_value(args, "layers");
-  *out = rung_growth_default();
-  out->modules = 0;
-  out->seed = seed;
-  out->head = cli_value(args, "head");
-  if (!text && (layers || out->head))
-    return cli_usage("--%s belongs to --modules", layers ? "layers" : "head");
-  if (!text) return CLI_SUCCESS;
-  char *end;
-  long count = strtol(text, &end, 10);
-  if (*end || count < 1 || count > RUNG_MOST_EXITS)
-    return cli_usage("--modules: expected how many to append, such as +1; found '%s'", text);
-  out->modules = (int)count;
-  out->layers = layers ? strtol(layers, NULL, 10) : 0;
-  if (layers && out->layers < 1)
-    return cli_usage("--layers: expected at least 1, found '%s'", layers);
-  return CLI_SUCCESS;
-}
 
 /* ---- the recipe ---- */
 
@@ -73,7 +33,9 @@ static const char *const settled[] = {
     "training.modules",   "training.head",    "training.precision", "training.stability",
     "model.architecture", "model.block",      "model.integrator",   "model.norm",
     "training.scheme",    "model.activation", "data.train",         "run.directory",
-    "training.cuts",      "model.head",
+    "training.cuts",      "model.head",       "extend.network",     "extend.modules",
+    "extend.layers",      "extend.head",      "extend.retrain",     "extend.swap",
+    "extend.old",
 };
 #define SETTLED (sizeof settled / sizeof *settled)
 
@@ -110,117 +72,136 @@ static int set_key(job *j, const char *key, const char *value) {
   return cli_failed(j->ctx);
 }
 
+/* Options that are keys of the recipe. */
+static int set_options(job *j) {
+  static const char *const named[][2] = {
+      {"seed", "run.seed"},          {"test", "data.test"},       {"old", "extend.old"},
+      {"modules", "extend.modules"}, {"layers", "extend.layers"}, {"head", "extend.head"},
+      {"retrain", "extend.retrain"}, {"swap", "extend.swap"},
+  };
+  for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
+    const char *value = cli_value(j->args, named[i][0]);
+    if (value && strcmp(named[i][0], "modules") == 0 && *value == '+') value++;
+    if (value && rung_recipe_set(j->recipe, j->ctx, named[i][1], value) != RUNG_OK)
+      return cli_usage("%s", rung_error(j->ctx));
+  }
+  return CLI_SUCCESS;
+}
+
 static int make_recipe(job *j) {
-  const rung_network_settings s = rung_network_get_settings(j->before);
-  const char *seed = cli_value(j->args, "seed");
+  const rung_network_settings s = rung_network_get_settings(j->network);
+  char *model = cli_model_path(j->args->argument[0]);
   const char *const own[][2] = {{"data.train", j->args->argument[1]},
+                                {"extend.network", model},
                                 {"training.scheme", "modulewise"},
                                 {"model.architecture", s.architecture},
                                 {"model.block", s.block},
                                 {"model.integrator", s.integrator}};
-  int status = refuse_settled(j->args);
+  int status = model ? refuse_settled(j->args) : CLI_FAILURE;
   if (!status) status = open_recipe(j);
-  if (!status && seed) status = set_key(j, "run.seed", seed);
-  if (!status) status = cli_set_keys(j->args, j->ctx, j->recipe);
   for (size_t i = 0; i < SETTLED && !status; i++) status = set_key(j, settled[i], NULL);
   for (size_t i = 0; i < sizeof own / sizeof *own && !status; i++)
     status = set_key(j, own[i][0], own[i][1]);
-  bool values = rung_network_classes(j->before) == NULL;
+  free(model);
+  if (!status) status = set_options(j);
+  if (!status) status = cli_set_keys(j->args, j->ctx, j->recipe);
+  bool values = rung_network_classes(j->network) == NULL;
   const char *loss = status ? NULL : rung_recipe_get(j->recipe, "training.loss");
   if (loss && values && strcmp(loss, "cross-entropy") == 0)
     status = set_key(j, "training.loss", "squared");
   return status;
 }
 
-/* ---- the network ---- */
-
-static int begin_network(job *j) {
-  uint64_t seed = strtoull(rung_recipe_get(j->recipe, "run.seed"), NULL, 10), retrained, swapped;
-  int modules = rung_network_exits(j->before) + 1;
-  rung_growth growth;
-  int status = read_growth(j->args, seed, &growth);
-  if (!status) status = read_modules(j->args, "retrain", modules, &retrained);
-  if (!status) status = read_modules(j->args, "swap", modules, &swapped);
-  if (status) return status;
-  if (retrained & swapped) return cli_usage("a module is named by both --retrain and --swap");
-  if (!growth.modules && !retrained && !swapped)
-    return cli_usage("expected what is to be trained: --modules +N, --retrain K or --swap K");
-  rung_status made = growth.modules ? rung_network_grow(j->before, j->ctx, &growth, &j->begun)
-                                    : rung_network_copy(j->before, j->ctx, &j->begun);
-  for (int k = 1; k <= modules && made == RUNG_OK; k++)
-    if (swapped >> (k - 1) & 1) made = rung_network_renew(j->begun, j->ctx, k, seed);
-  if (made != RUNG_OK) return cli_failed(j->ctx);
-  j->trained = retrained | swapped;
-  j->modules = modules + growth.modules;
-  for (int k = modules; k < j->modules; k++) j->trained |= UINT64_C(1) << k;
-  return CLI_SUCCESS;
-}
-
 /* ---- what it is worth ---- */
 
-static int open_sets(job *j) {
-  const char *test = cli_value(j->args, "test"), *old = cli_value(j->args, "old");
-  const char *path[2] = {test ? test : j->args->argument[1], old};
+/* The samples that accuracies are told of: set 0 new ones, 1 old ones; NULL: none. */
+static const char *samples_of(const job *j, int set) {
+  const char *test = rung_recipe_get(j->recipe, "data.test");
+  if (set == 1) return rung_recipe_get(j->recipe, "extend.old");
+  return test ? test : rung_recipe_get(j->recipe, "data.train");
+}
+
+/* What is wrong with them is told at the beginning, not hours later. */
+static int look_at_samples(job *j) {
   int status = CLI_SUCCESS;
-  for (int i = 0; i < 2 && path[i] && !status; i++)
-    status = cli_open_data(j->args, j->ctx, j->before, path[i], true, &j->set[i]);
+  for (int i = 0; i < 2 && samples_of(j, i) && !status; i++) {
+    rung_dataset *set = NULL;
+    status = cli_open_data(j->args, j->ctx, j->network, samples_of(j, i), true, &set);
+    rung_dataset_destroy(set);
+  }
   return status;
 }
 
-/* Accuracy of a module's classifier, or its loss where it predicts values. */
-static int judge(job *j, rung_network *network, int set, double *value) {
-  rung_network_evaluation *e[RUNG_MOST_EXITS + 1];
-  int ends = rung_network_exits(network) + 1;
-  if (rung_network_evaluate_exits(j->ctx, network, j->set[set], NULL, NULL, e) != RUNG_OK)
-    return cli_failed(j->ctx);
-  for (int k = 0; k < j->modules; k++) value[k] = NAN;
-  for (int k = 0; k < ends; k++) {
+/* Accuracy of each module's classifier, or its loss where it predicts values. */
+static int judge_on(job *j, const char *samples, double value[MOST_MODULES]) {
+  rung_network_evaluation *e[MOST_MODULES];
+  rung_dataset *set;
+  int status = cli_open_data(j->args, j->ctx, j->network, samples, true, &set);
+  if (status) return status;
+  if (rung_network_evaluate_exits(j->ctx, j->network, set, NULL, NULL, e) != RUNG_OK)
+    status = cli_failed(j->ctx);
+  for (int k = 0; k <= rung_network_exits(j->network) && !status; k++) {
     value[k] = e[k]->classes ? e[k]->accuracy : e[k]->loss;
     rung_network_evaluation_destroy(j->ctx, e[k]);
   }
-  return CLI_SUCCESS;
+  rung_dataset_destroy(set);
+  return status;
 }
 
-static int judge_sets(job *j, rung_network *network, bool after) {
+static int judge(job *j, bool after) {
   int status = CLI_SUCCESS;
-  for (int i = 0; i < 2 && j->set[i] && !status; i++) {
-    if (!after) j->value[i] = calloc(2 * (size_t)j->modules, sizeof **j->value);
-    if (!j->value[i]) return cli_no_memory();
-    status = judge(j, network, i, j->value[i] + (after ? j->modules : 0));
+  for (int i = 0; i < 2 && samples_of(j, i) && !status; i++) {
+    for (int k = 0; k < MOST_MODULES; k++) j->value[i][after][k] = NAN;
+    status = judge_on(j, samples_of(j, i), j->value[i][after]);
   }
+  *(after ? &j->after : &j->before) = rung_network_exits(j->network) + 1;
   return status;
 }
 
 /* ---- telling ---- */
 
-static void print_value(const job *j, double value) {
+/* Is module k, from 1, in a list such as "1,3"? */
+static bool is_named(const job *j, const char *key, int k) {
+  const char *at = rung_recipe_get(j->recipe, key);
+  while (at && *at) {
+    char *end;
+    if (strtol(at, &end, 10) == k) return true;
+    at = *end == ',' ? end + 1 : NULL;
+  }
+  return false;
+}
+
+static bool is_trained(const job *j, int k) {
+  return k > j->before || is_named(j, "extend.retrain", k) || is_named(j, "extend.swap", k);
+}
+
+static void print_value(double value, bool accuracy) {
   if (isnan(value))
     printf("  %10s", "-");
-  else if (rung_network_classes(j->before))
+  else if (accuracy)
     printf("  %9.2f%%", 100 * value);
   else
     printf("  %10.4g", value);
 }
 
-static void tell_text(const job *j, const char *path) {
-  const char *what = rung_network_classes(j->before) ? "accuracy" : "loss";
-  printf("\n%s of each module on %s samples%s\n", what, cli_given(j->args, "test") ? "test" : "new",
-         j->set[1] ? ", and on old ones" : "");
+static void tell_text(const job *j, const char *model, const char *folder) {
+  bool accuracy = rung_network_classes(j->network) != NULL, old = samples_of(j, 1) != NULL;
+  printf("\n%s of each module on %s samples%s\n", accuracy ? "accuracy" : "loss",
+         rung_recipe_get(j->recipe, "data.test") ? "test" : "new", old ? ", and on old ones" : "");
   printf("module           %12s  %10s", "before", "after");
-  if (j->set[1]) printf("  %10s  %10s", "before", "after");
+  if (old) printf("  %10s  %10s", "before", "after");
   putchar('\n');
-  for (int k = 0; k < j->modules; k++) {
-    printf("%6d  %-9s", k + 1, j->trained >> k & 1 ? "trained" : "as it was");
-    for (int i = 0; i < 2 && j->set[i]; i++) {
-      print_value(j, j->value[i][k]);
-      print_value(j, j->value[i][j->modules + k]);
-    }
+  for (int k = 0; k < j->after; k++) {
+    printf("%6d  %-9s", k + 1, is_trained(j, k + 1) ? "trained" : "as it was");
+    for (int i = 0; i < (old ? 2 : 1); i++)
+      for (int after = 0; after < 2; after++) print_value(j->value[i][after][k], accuracy);
     putchar('\n');
   }
-  printf("\nmodel     %s, %lld weights\n", path, (long long)rung_network_parameters(j->after));
+  printf("\nmodel     %s, %lld weights\n", model, (long long)rung_network_parameters(j->network));
+  if (folder) printf("report    %s/%s\n", folder, RUNG_RUN_REPORT);
 }
 
-static void tell_json(const job *j, const rung_train_result *r, const char *path) {
+static void tell_json(const job *j, const rung_train_result *r, const char *model) {
   const cli_number result[] = {{"epochs", (double)r->epochs},
                                {"best_epoch", (double)r->best_epoch},
                                {"train_loss", r->train_loss},
@@ -231,20 +212,21 @@ static void tell_json(const job *j, const rung_train_result *r, const char *path
                                {"planned_bytes", (double)r->planned_bytes},
                                {"peak_bytes", (double)r->peak_bytes}};
   fputs("{\"model\":", stdout);
-  cli_json_text(path);
+  cli_json_text(model);
   fputs(",\"result\":{", stdout);
   cli_json_numbers(result, sizeof result / sizeof *result, true);
   fputs("},\"modules\":[", stdout);
-  for (int k = 0; k < j->modules; k++) {
-    const double *new = j->value[0], *old = j->value[1];
-    const cli_number numbers[] = {{"module", k + 1},
-                                  {"trained", (double)(j->trained >> k & 1)},
-                                  {"before", new[k]},
-                                  {"after", new[j->modules + k]},
-                                  {"old_before", old ? old[k] : NAN},
-                                  {"old_after", old ? old[j->modules + k] : NAN}};
+  for (int k = 0; k < j->after; k++) {
+    const cli_number numbers[] = {
+        {"module", k + 1},
+        {"trained", is_trained(j, k + 1)},
+        {"before", j->value[0][0][k]},
+        {"after", j->value[0][1][k]},
+        {"old_before", j->value[1][0][k]},
+        {"old_after", j->value[1][1][k]},
+    };
     fputs(k ? ",{" : "{", stdout);
-    cli_json_numbers(numbers, old ? 6 : 4, true);
+    cli_json_numbers(numbers, samples_of(j, 1) ? 6 : 4, true);
     putchar('}');
   }
   puts("]}");
@@ -252,46 +234,83 @@ static void tell_json(const job *j, const rung_train_result *r, const char *path
 
 /* ---- all of it ---- */
 
-static int finish(job *j, const rung_train_result *result) {
-  int status = judge_sets(j, j->after, true);
-  if (status) return status;
-  char *path = cli_place_model(cli_value(j->args, "output"));
-  if (!path) return CLI_FAILURE;
-  if (rung_network_save(j->after, j->ctx, path) != RUNG_OK)
+static int load(job *j, const char *path) {
+  rung_network_destroy(j->network);
+  j->network = NULL;
+  return rung_network_load(j->ctx, path, &j->network) == RUNG_OK ? CLI_SUCCESS : cli_failed(j->ctx);
+}
+
+/* The network that was extended, and then the one at `model`. */
+static int judge_both(job *j, const char *model) {
+  int status = load(j, rung_recipe_get(j->recipe, "extend.network"));
+  if (!status) status = judge(j, false);
+  if (!status) status = load(j, model);
+  return status ? status : judge(j, true);
+}
+
+/* `folder` NULL: only the file `model` is written. Nothing but the run itself is in memory while it
+ * trains. */
+static int train(job *j, const rung_recipe *recipe, const char *folder, const char *model) {
+  rung_train_result result;
+  rung_network_destroy(j->network);
+  j->network = NULL;
+  int status = cli_train_extension(j->args, j->ctx, recipe, folder, &j->network, &result);
+  if (!status && !folder && rung_network_save(j->network, j->ctx, model) != RUNG_OK)
     status = cli_failed(j->ctx);
-  else if (cli_given(j->args, "json"))
-    tell_json(j, result, path);
+  if (!status) status = judge_both(j, model);
+  if (status) return status;
+  if (cli_given(j->args, "json"))
+    tell_json(j, &result, model);
   else
-    tell_text(j, path);
-  free(path);
+    tell_text(j, model, folder);
+  return CLI_SUCCESS;
+}
+
+static int train_in_folder(job *j, const rung_recipe *recipe, const char *folder) {
+  char *model = cli_join(folder, RUNG_RUN_MODEL);
+  int status = model ? train(j, recipe, folder, model) : CLI_FAILURE;
+  free(model);
   return status;
 }
 
-static int change(job *j) {
-  rung_train_result result;
+static int begin(job *j) {
   const char *new = cli_value(j->args, "output");
+  const bool file = cli_is_model_file(new);
+  if (!cli_given(j->args, "modules") && !cli_given(j->args, "retrain") &&
+      !cli_given(j->args, "swap"))
+    return cli_usage("expected what is to be trained: --modules +N, --retrain K or --swap K");
   int status = make_recipe(j);
   if (!status) status = cli_set_threads(j->args, j->ctx, j->recipe);
-  if (!status) status = begin_network(j);
-  if (!status && !cli_is_model_file(new)) status = cli_check_new_folder(new, "train");
-  if (!status) status = open_sets(j);
-  if (!status) status = judge_sets(j, j->before, false);
-  if (!status)
-    status =
-        cli_train_modules(j->args, j->ctx, j->begun, j->recipe, j->trained, &j->after, &result);
-  return status ? status : finish(j, &result);
+  if (!status && !file) status = cli_check_new_folder(new, "extend");
+  if (!status) status = look_at_samples(j);
+  if (status) return status;
+  return file ? train(j, j->recipe, NULL, new) : train_in_folder(j, j->recipe, new);
+}
+
+static void free_job(job *j) {
+  rung_network_destroy(j->network);
+  rung_recipe_destroy(j->recipe);
 }
 
 int cli_extend_network(const cli_args *args, rung_context *ctx, rung_network *network) {
-  job j = {.args = args, .ctx = ctx, .before = network};
-  if (args->count < 2) return cli_usage("expected the DATA that modules are to be trained on");
-  int status = change(&j);
-  for (int i = 0; i < 2; i++) {
-    rung_dataset_destroy(j.set[i]);
-    free(j.value[i]);
+  job j = {.args = args, .ctx = ctx, .network = network};
+  int status = args->count < 2 ? cli_usage("expected the DATA that modules are to be trained on")
+                               : begin(&j);
+  free_job(&j);
+  return status;
+}
+
+int cli_resume_network(const cli_args *args, rung_context *ctx, rung_recipe *recipe) {
+  const char *folder = cli_value(args, "resume");
+  job j = {.args = args, .ctx = ctx, .recipe = recipe};
+  int status = CLI_SUCCESS;
+  if (!rung_recipe_get(recipe, "extend.network")) {
+    cli_say("%s: this run does not extend a network; to go on: rung train --resume %s", folder,
+            folder);
+    status = CLI_FAILURE;
   }
-  rung_network_destroy(j.after);
-  rung_network_destroy(j.begun);
-  rung_recipe_destroy(j.recipe);
+  if (!status) status = cli_set_threads(args, ctx, recipe);
+  if (!status) status = train_in_folder(&j, NULL, folder);
+  free_job(&j);
   return status;
 }

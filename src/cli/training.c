@@ -174,8 +174,24 @@ static void tell_text(const char *folder, const char *model, const rung_train_re
   printf("report    %s/%s\n", folder, RUNG_RUN_REPORT);
 }
 
-static int finish(view *v, rung_context *ctx, const char *folder, const rung_train_result *result) {
-  if (rung_run_report(ctx, folder) != RUNG_OK) return cli_failed(ctx);
+/* CLI_INTERRUPTED: the result, where there is one, is that of a part of the run. */
+static int train(view *v, rung_context *ctx, const rung_recipe *recipe, const char *folder,
+                 rung_network **out, rung_train_result *result) {
+  *result = (rung_train_result){0};
+  v->saves = folder != NULL;
+  v->bar = cli_bar_begin();
+  cli_catch_interrupt();
+  rung_status status = recipe ? rung_train(ctx, recipe, folder, on_progress, v, out, result)
+                              : rung_train_resume(ctx, folder, on_progress, v, out, result);
+  cli_bar_clear(&v->bar);
+  if (status == RUNG_E_CANCELLED) return CLI_INTERRUPTED;
+  if (status != RUNG_OK) return cli_failed(ctx);
+  if (v->short_of_memory) return cli_no_memory();
+  if (folder && rung_run_report(ctx, folder) != RUNG_OK) return cli_failed(ctx);
+  return result->cancelled ? CLI_INTERRUPTED : CLI_SUCCESS;
+}
+
+static int tell(const view *v, const char *folder, const rung_train_result *result) {
   char *model = cli_join(folder, RUNG_RUN_MODEL);
   if (!model) return CLI_FAILURE;
   if (v->json)
@@ -188,38 +204,26 @@ static int finish(view *v, rung_context *ctx, const char *folder, const rung_tra
 
 int cli_train(const cli_args *args, rung_context *ctx, const rung_recipe *recipe,
               const char *folder) {
-  view v = {.json = cli_given(args, "json"), .saves = true, .bar = cli_bar_begin()};
-  rung_train_result result = {0};
-  cli_catch_interrupt();
-  rung_status status = recipe ? rung_train(ctx, recipe, folder, on_progress, &v, NULL, &result)
-                              : rung_train_resume(ctx, folder, on_progress, &v, NULL, &result);
-  cli_bar_clear(&v.bar);
-  bool cancelled = result.cancelled || status == RUNG_E_CANCELLED;
-  int code = CLI_SUCCESS;
-  if (status != RUNG_OK && !cancelled) code = cli_failed(ctx);
-  if (!code && v.short_of_memory) code = cli_no_memory();
-  if (!code && status == RUNG_OK) code = finish(&v, ctx, folder, &result);
-  if (!code && cancelled) {
-    cli_say("interrupted; to go on: rung train --resume %s", folder);
-    code = CLI_INTERRUPTED;
+  view v = {.json = cli_given(args, "json")};
+  rung_train_result result;
+  int code = train(&v, ctx, recipe, folder, NULL, &result);
+  if (code == CLI_SUCCESS || result.cancelled) {
+    int told = tell(&v, folder, &result);
+    if (told) code = told;
   }
+  if (code == CLI_INTERRUPTED) cli_say("interrupted; to go on: rung train --resume %s", folder);
   free(v.epoch);
   return code;
 }
 
-int cli_train_modules(const cli_args *args, rung_context *ctx, const rung_network *network,
-                      const rung_recipe *recipe, uint64_t trained, rung_network **out,
-                      rung_train_result *result) {
-  view v = {.json = cli_given(args, "json"), .bar = cli_bar_begin()};
-  *result = (rung_train_result){0};
-  cli_catch_interrupt();
-  rung_status status =
-      rung_train_modules(ctx, network, recipe, trained, on_progress, &v, out, result);
-  cli_bar_clear(&v.bar);
-  free(v.epoch);
-  if (result->cancelled || status == RUNG_E_CANCELLED) {
+int cli_train_extension(const cli_args *args, rung_context *ctx, const rung_recipe *recipe,
+                        const char *folder, rung_network **out, rung_train_result *result) {
+  view v = {.json = cli_given(args, "json")};
+  int code = train(&v, ctx, recipe, folder, out, result);
+  if (code == CLI_INTERRUPTED && folder)
+    cli_say("interrupted; to go on: rung extend --resume %s", folder);
+  else if (code == CLI_INTERRUPTED)
     cli_say("interrupted; nothing is written, and the model is as it was");
-    return CLI_INTERRUPTED;
-  }
-  return status == RUNG_OK ? CLI_SUCCESS : cli_failed(ctx);
+  free(v.epoch);
+  return code;
 }

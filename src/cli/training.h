@@ -9,10 +9,10 @@
 int cli_train(const cli_args *args, rung_context *ctx, const rung_recipe *recipe,
               const char *folder);
 
-/* Trains modules of a network likewise, and writes nothing. */
-int cli_train_modules(const cli_args *args, rung_context *ctx, const rung_network *network,
-                      const rung_recipe *recipe, uint64_t trained, rung_network **out,
-                      rung_train_result *result);
+/* The same for a recipe that extends a network, up to the result, which is not told: the network as
+ * it came to be. `folder` NULL: nothing is written. */
+int cli_train_extension(const cli_args *args, rung_context *ctx, const rung_recipe *recipe,
+                        const char *folder, rung_network **out, rung_train_result *result);
 
 /* --set KEY=VALUE, --memory SIZE: into the recipe. CLI_SUCCESS, or a message. */
 int cli_set_keys(const cli_args *args, rung_context *ctx, rung_recipe *recipe);

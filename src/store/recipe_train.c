@@ -188,6 +188,23 @@ static const rg_recipe_key keys[] = {
      "auto: where that is cheaper and there is room; changes no result"},
     {"training.precision", RG_VALUE_CHOICE, "single", 0, 0, "single double quad", NULL,
      "arithmetic of weights and training: about 7, 16 or 32 digits"},
+    /* extend */
+    {"extend.network", RG_VALUE_TEXT, NULL, 0, 0, NULL, NULL,
+     "file of a network whose modules are trained further; it settles `model`, and how many "
+     "modules "
+     "of what precision there are; not set: a new network"},
+    {"extend.modules", RG_VALUE_WHOLE, NULL, 1, RUNG_MOST_EXITS, NULL, NULL,
+     "so many modules are appended and trained"},
+    {"extend.layers", RG_VALUE_WHOLE, NULL, 1, MANY, NULL, NULL,
+     "layers of each of them; not set: as many as the last module has"},
+    {"extend.head", RG_VALUE_CHOICE, NULL, 0, 0, "conv pool mlp", NULL,
+     "classifiers of all of them but the last; not set: as the last exit"},
+    {"extend.retrain", RG_VALUE_WHOLES, NULL, 1, RUNG_MOST_EXITS + 1, NULL, NULL,
+     "modules, from 1, that are trained from where they are"},
+    {"extend.swap", RG_VALUE_WHOLES, NULL, 1, RUNG_MOST_EXITS + 1, NULL, NULL,
+     "modules that are trained from new numbers, those of run.seed"},
+    {"extend.old", RG_VALUE_TEXT, NULL, 0, 0, NULL, NULL,
+     "samples on which `rung extend` judges the modules as well: what is forgotten"},
     /* run */
     {"run.seed", RG_VALUE_WHOLE, "1", 0, 18446744073709551615.0, NULL, NULL,
      "start of the random numbers: of weights, order, augmentation"},
@@ -635,12 +652,34 @@ static rung_status check_modules(const rung_recipe *recipe, rung_context *ctx) {
   return check_penalty(recipe, ctx);
 }
 
+/* What is to be done to a network that is there. */
+static rung_status check_extension(const rung_recipe *recipe, rung_context *ctx) {
+  static const char *const trained[] = {"extend.modules", "extend.retrain", "extend.swap"};
+  static const char *const needs[][2] = {
+      {"extend.modules", "extend.network"}, {"extend.retrain", "extend.network"},
+      {"extend.swap", "extend.network"},    {"extend.old", "extend.network"},
+      {"extend.layers", "extend.modules"},  {"extend.head", "extend.modules"},
+  };
+  bool any = false;
+  for (size_t i = 0; i < sizeof needs / sizeof *needs; i++)
+    if (rung_recipe_get(recipe, needs[i][0]) && !rung_recipe_get(recipe, needs[i][1]))
+      return rg_recipe_fail(recipe, ctx, needs[i][0], "%s belongs to %s", needs[i][0], needs[i][1]);
+  for (size_t i = 0; i < sizeof trained / sizeof *trained; i++)
+    any = any || rung_recipe_get(recipe, trained[i]);
+  if (rung_recipe_get(recipe, "extend.network") && !any)
+    return rg_recipe_fail(recipe, ctx, "extend.network",
+                          "expected what is to be trained: extend.modules, extend.retrain or "
+                          "extend.swap");
+  return RUNG_OK;
+}
+
 static rung_status check(const rung_recipe *recipe, rung_context *ctx) {
   RG_TRY(check_data(recipe, ctx));
   RG_TRY(check_stages(recipe, ctx));
   RG_TRY(check_block(recipe, ctx));
   RG_TRY(check_activations(recipe, ctx));
   RG_TRY(check_modules(recipe, ctx));
+  RG_TRY(check_extension(recipe, ctx));
   return check_training(recipe, ctx);
 }
 

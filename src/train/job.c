@@ -34,28 +34,6 @@ static rung_status read_recipe(rg_job *j) {
   return RUNG_OK;
 }
 
-/* What a network that is there has settled. */
-static rung_status read_given(rg_job *j, const rung_network *n, uint64_t trained) {
-  const rung_recipe *r = j->recipe;
-  const int modules = rung_network_exits(n) + 1;
-  const uint64_t all = UINT64_MAX >> (64 - modules);
-  if (!j->training.modulewise)
-    return rg_recipe_fail(r, j->ctx, "training.scheme",
-                          "expected training.scheme modulewise, found end-to-end");
-  if (j->classes != (n->class_name != NULL))
-    return rg_recipe_fail(r, j->ctx, "training.loss", "the network predicts %s: found loss %s",
-                          n->class_name ? "classes" : "values",
-                          rung_recipe_get(r, "training.loss"));
-  if (!trained || trained & ~all)
-    return rg_fail(j->ctx, RUNG_E_ARGUMENT,
-                   "trained: expected one or more of the network's %d modules", modules);
-  j->given = n;
-  j->training.frozen = all & ~trained;
-  j->modules = modules;
-  j->dtype = n->dtype;
-  return RUNG_OK;
-}
-
 static rung_status init(rg_job *j, rung_context *ctx, rung_train_progress_fn progress, void *user) {
   *j = (rg_job){.ctx = ctx, .progress = progress, .user = user};
   j->begun = j->saved = rg_seconds();
@@ -73,6 +51,7 @@ static rung_status init(rg_job *j, rung_context *ctx, rung_train_progress_fn pro
 static void close_job(rg_job *j) {
   rg_job_drop_level(j);
   rg_job_close_data(j);
+  rg_job_close_given(j);
   rg_free(j->ctx, j->numbers);
   rg_free(j->ctx, j->form);
   rg_text_free(&j->events);
@@ -186,9 +165,12 @@ static rung_status finish(rg_job *j, rung_network **out) {
   rung_network *kept = NULL;
   sum_up(j);
   rung_trainer_destroy(j->trainer);
-  rg_free(j->ctx, j->good.arrays); /* the kept model takes their room */
+  rg_free(j->ctx, j->good.arrays);
+  if (j->folder.path) rg_free(j->ctx, j->best);
   j->trainer = NULL;
   j->good.arrays = NULL;
+  if (j->folder.path) j->best = NULL;
+  rg_trim_memory(); /* the kept model takes their room */
   RG_TRY(take_kept(j, &kept));
   rung_status status = test(j, kept);
   if (status == RUNG_OK) status = tell_result(j);
@@ -236,6 +218,7 @@ rung_status rung_train(rung_context *ctx, const rung_recipe *recipe, const char 
   rung_status status = rg_folder_init(&j.folder, ctx, folder);
   if (status == RUNG_OK) status = rg_folder_check_new(&j.folder);
   if (status == RUNG_OK) status = read_recipe(&j);
+  if (status == RUNG_OK) status = rg_job_open_given(&j);
   if (status == RUNG_OK) status = use_threads(&j);
   if (status == RUNG_OK) status = begin(&j);
   if (status == RUNG_OK) status = train(&j, &kept);
@@ -255,7 +238,7 @@ rung_status rung_train_modules(rung_context *ctx, const rung_network *network,
   RG_TRY(init(&j, ctx, progress, user));
   j.recipe = recipe;
   rung_status status = read_recipe(&j);
-  if (status == RUNG_OK) status = read_given(&j, network, trained);
+  if (status == RUNG_OK) status = rg_job_take_given(&j, network, trained);
   if (status == RUNG_OK) status = use_threads(&j);
   if (status == RUNG_OK) status = begin(&j);
   if (status == RUNG_OK) status = train(&j, &kept);
@@ -271,6 +254,9 @@ rung_status rung_train_plan(rung_context *ctx, const rung_recipe *recipe, int mo
   RG_TRY(init(&j, ctx, NULL, NULL));
   j.recipe = recipe;
   rung_status status = read_recipe(&j);
+  if (status == RUNG_OK && rung_recipe_get(recipe, "extend.network"))
+    status = rg_recipe_fail(recipe, ctx, "extend.network",
+                            "the modules of a network that is there are settled: nothing to plan");
   if (status == RUNG_OK) status = use_threads(&j);
   if (status == RUNG_OK) status = rg_job_plan_all(&j, most, rows, count);
   close_job(&j);
@@ -310,6 +296,7 @@ static rung_status go_on(rg_job *j, rung_network **out) {
 static rung_status resume(rg_job *j, rung_network **out) {
   RG_TRY(rg_folder_open(&j->folder));
   RG_TRY(read_recipe(j));
+  RG_TRY(rg_job_open_given(j));
   RG_TRY(use_threads(j));
   return go_on(j, out);
 }

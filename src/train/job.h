@@ -50,6 +50,7 @@ typedef struct rg_job {
   rung_context *ctx;
   const rung_recipe *recipe;
   const rung_network *given; /* whose modules are trained further; NULL: a new network */
+  rung_network *extended;    /* it, where the recipe names its file */
   rung_training training;
   rung_network_settings settings; /* of the last level */
   rung_dtype dtype;
@@ -113,6 +114,16 @@ static inline int64_t rg_network_layers(const rung_network *network) {
   for (int i = 0; i < network->blocks.count; i++) layers += network->blocks.list[i].layers;
   return layers;
 }
+
+/* ---- job_extend.c ---- */
+
+/* Takes what a network that is there has settled. `trained`: bit k - 1: module k. */
+rung_status rg_job_take_given(rg_job *job, const rung_network *network, uint64_t trained);
+/* The network that the recipe names to be extended, grown and renewed as it says; nothing happens
+ * where it names none. */
+rung_status rg_job_open_given(rg_job *job);
+/* Gives it back: a run's network has been made of it. */
+void rg_job_close_given(rg_job *job);
 
 /* ---- job_data.c ---- */
 

@@ -142,7 +142,8 @@ static rung_status open_batches(rg_job *j) {
   return RUNG_OK;
 }
 
-/* Whether the data are those that the run was started with. */
+/* Whether the data are those that the run was started with, and the network that the recipe extends.
+ */
 static uint64_t hash_of(const rg_job *j) {
   const char *form = rung_dataset_form(j->set);
   int64_t count = rung_dataset_count(j->set);
@@ -156,7 +157,10 @@ static uint64_t hash_of(const rg_job *j) {
   }
   if (j->mean) /* the samples themselves, by their sums */
     hash = rg_hash(hash, j->mean, 2 * (size_t)rung_dataset_channels(j->set) * sizeof *j->mean);
-  return hash;
+  const rung_network *n = j->extended;
+  if (!n) return hash;
+  hash = rg_hash(hash, n->theta, (size_t)n->parameters * rung_dtype_size(n->dtype));
+  return rg_hash(hash, n->running, (size_t)n->statistics * rung_dtype_size(n->dtype));
 }
 
 rung_status rg_job_open_data(rg_job *j, size_t most) {

@@ -164,8 +164,11 @@ static rung_status measure_rest(rg_job *j, size_t state, size_t *bytes) {
   size_t pause;
   RG_TRY(measure_pause(j, &pause));
   /* Sums that a resumed run comes to as well: the plan may not depend on where it was cut. The last
-   * good state and the best model are copies; files are written from where things lie. */
-  *bytes = data_bytes(j) + 2 * j->network_bytes + pause + state + RG_PROGRAM_BYTES + BESIDES;
+   * good state and the best model are copies, and so is what is trained of the caller's network;
+   * files are written from where things lie. */
+  int networks = j->given && !j->extended ? 3 : 2;
+  *bytes = data_bytes(j) + (size_t)networks * j->network_bytes + pause + state + RG_PROGRAM_BYTES +
+           BESIDES;
   return RUNG_OK;
 }
 
@@ -455,6 +458,7 @@ rung_status rg_job_prepare(rg_job *j) {
   RG_TRY(open_samples(j));
   RG_TRY(rg_job_look_at_test(j));
   RG_TRY(plan_run(j));
+  rg_job_close_given(j);
   rg_trim_memory(); /* of the plans that were thought of */
   return check_reading(j);
 }

@@ -296,9 +296,11 @@ static rung_status take_state(const rg_tensors *set, rg_job *j) {
   RG_TRY(take_head(set, j, &finished));
   RG_TRY(take_hash(set, "data", &data));
   if (data != j->data_hash)
-    return rg_fail(set->ctx, RUNG_E_DATA,
-                   "%s: the data have changed since the run was started; start a new run with them",
-                   j->folder.path);
+    return rg_fail(
+        set->ctx, RUNG_E_DATA,
+        "%s: the data%s have changed since the run was started; start a new run with them",
+        j->folder.path,
+        rung_recipe_get(j->recipe, "extend.network") ? " or the network to extend" : "");
   RG_TRY(take_numbers(set, "standing", &j->standing, RG_STANDING_NUMBERS));
   RG_TRY(take_numbers(set, "watch", &j->watch, RG_WATCH_NUMBERS));
   RG_TRY(take_numbers(set, "good.standing", &j->good.standing, RG_STANDING_NUMBERS));

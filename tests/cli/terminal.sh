@@ -55,24 +55,41 @@ training: {epochs: 12, batch: 16, activations: reverse}
 END
 "$rung" train digits.yaml -o whole >whole.out 2>whole.err || fail "training failed: $(cat whole.err)"
 if grep -q "[$escape$return]" whole.out whole.err; then fail "control characters without a terminal"; fi
-"$rung" train digits.yaml -o parts >parts.out 2>parts.err &
-pid=$!
-for i in $(seq 600); do
-  if grep -qs '^ *1 ' parts.out || ! kill -0 "$pid" 2>/dev/null; then break; fi
-  sleep 0.05
-done
-kill -INT "$pid" 2>/dev/null || true
-status=0
-wait "$pid" || status=$?
-if [ "$status" = 130 ]; then
-  grep -q '^rung train: interrupted; to go on: rung train --resume parts' parts.err ||
-    fail "Ctrl-C does not say how to go on: $(cat parts.err)"
-  "$rung" train --resume parts >resumed.out || fail "the run cannot be resumed"
-else
-  [ "$status" = 0 ] || fail "status $status: $(cat parts.err)"
-fi
-cmp whole/model.safetensors parts/model.safetensors || fail "a resumed run ends in other bytes"
-cmp whole/last.safetensors parts/last.safetensors || fail "a resumed run ends in other bytes"
+# cut_short COMMAND ARGUMENT...: Ctrl-C behind the first epoch of a run in parts, which then goes on.
+cut_short() {
+  "$rung" "$@" -o parts >parts.out 2>parts.err &
+  pid=$!
+  for i in $(seq 600); do
+    if grep -qs '^ *1 ' parts.out || ! kill -0 "$pid" 2>/dev/null; then break; fi
+    sleep 0.05
+  done
+  kill -INT "$pid" 2>/dev/null || true
+  status=0
+  wait "$pid" || status=$?
+  if [ "$status" = 130 ]; then
+    grep -q "^rung $1: interrupted; to go on: rung $1 --resume parts" parts.err ||
+      fail "Ctrl-C does not say how to go on: $(cat parts.err)"
+    "$rung" "$1" --resume parts >parts.out || fail "the run cannot be resumed"
+  else
+    [ "$status" = 0 ] || fail "status $status: $(cat parts.err)"
+  fi
+}
+same_runs() {
+  for file in model.safetensors last.safetensors; do
+    cmp "$1/$file" "$2/$file" || fail "a resumed run ends in other bytes"
+  done
+}
+cut_short train digits.yaml
+same_runs whole parts
+# The same of a network that is extended; the table at the end is that of the whole run.
+rm -r parts
+change="whole $digits --swap 1 --set training.epochs=12"
+"$rung" extend $change -o changed >changed.out || fail "a module cannot be trained anew"
+cut_short extend $change
+same_runs changed parts
+sed -n '/^accuracy/,/^$/p' changed.out >changed.table
+sed -n '/^accuracy/,/^$/p' parts.out | cmp changed.table - || fail "a resumed run tells other accuracies"
+test -s changed.table || fail "no accuracies of modules"
 if command -v script >/dev/null; then
   TERM=xterm script -qec "'$rung' train digits.yaml --set training.epochs=5 -o bar" /dev/null \
     </dev/null >bar.out

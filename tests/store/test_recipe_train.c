@@ -131,7 +131,7 @@ static void wrong_recipes_are_explained_with_their_line(void **state) {
       {"training: {optimiser: {weight-decay: 0.1}}\n", RUNG_E_ARGUMENT,
        "did you mean \"training.optimiser.weight_decay\"?"},
       {"colourful: 1\n", RUNG_E_ARGUMENT,
-       "r.yaml:1: unknown key \"colourful\"; the keys are: data, model, training, run"},
+       "r.yaml:1: unknown key \"colourful\"; the keys are: data, model, training, extend, run"},
       {"training: {schedule: {colourful: 1}}\n", RUNG_E_ARGUMENT,
        "unknown key \"training.schedule.colourful\"; the keys of training.schedule are: name, "
        "warmup, every, factor"},

@@ -22,6 +22,8 @@ static const char *const *const recipes[] = {
     RECIPE(MODULES("parallel"), MULTIPLIER, "training.pipeline", "2", "run.threads", "2"),
     RECIPE(MODULES("sequential"), MULTIPLIER),
     RECIPE(MODULES("multilap"), MULTIPLIER),
+    RECIPE(MODULES("sequential"), "extend.network", "base.safetensors", "extend.modules", "1",
+           "extend.swap", "1"),
 };
 enum { WHOLE = 0, FIRST_MODULAR = 1, RECIPES = sizeof recipes / sizeof *recipes };
 
@@ -40,8 +42,15 @@ static void killed_runs_go_on_to_the_same_bytes(void **state) {
 }
 
 static void runs_killed_in_any_module_go_on_to_the_same_bytes(void **state) {
+  rung_context *ctx = *state;
+  rung_recipe *recipe = training_of(ctx, RECIPE(MODULES("parallel"), "training.epochs", "2"));
+  rung_network *base;
+  assert_ok(ctx, rung_train(ctx, recipe, NULL, NULL, NULL, &base, NULL));
+  assert_ok(ctx, rung_network_save(base, ctx, "base.safetensors"));
+  rung_network_destroy(base);
+  rung_recipe_destroy(recipe);
   for (int which = FIRST_MODULAR; which < RECIPES; which++)
-    kill_often(*state, which, 3, work, assert_same_training);
+    kill_often(ctx, which, 3, work, assert_same_training);
 }
 
 static int tests(void) {
