@@ -118,6 +118,10 @@ static void add_summary(rg_report *r) {
       {"validation_samples", "Held out", "%.0f samples", NULL},
       {"data.test", "Test data", NULL, NULL},
       {"skipped", "Left out", "%.0f samples", "that could not be read"},
+      {"extend.network", "Extends", NULL, NULL},
+      {"extend.modules", "Modules appended", "%.0f", NULL},
+      {"extend.retrain", "Modules trained further", NULL, NULL},
+      {"extend.swap", "Modules trained anew", NULL, NULL},
       {"model.architecture", "Architecture", NULL, NULL},
       {"model.block", "Block", NULL, NULL},
       {"model.channels", "Channels", NULL, NULL},
@@ -131,7 +135,7 @@ static void add_summary(rg_report *r) {
       {"run.seed", "Seed", "%.0f", NULL},
   };
   static const row came[] = {
-      {"parameters", "Weights", "%.0f", "numbers that were trained"},
+      {"parameters", "Weights", "%.0f", "numbers of the network"},
       {"epochs", "Epochs", "%.0f", NULL},
       {"best_epoch", "Kept", "epoch %.0f", "with the least loss on held-out samples"},
       {"train_loss", "Training loss", "%.4g", "mean of the last epoch's steps"},
