@@ -28,22 +28,29 @@ if command -v script >/dev/null; then
     fail "the bar is not cleared"
 fi
 
+# interrupt ROW COMMAND ARGUMENT...: Ctrl-C once a row of this number stands; the status is kept.
+interrupt() {
+  row=$1
+  shift
+  "$rung" "$@" >cut.out 2>cut.err &
+  pid=$!
+  for i in $(seq 600); do
+    if grep -qs "^ *$row " cut.out || ! kill -0 "$pid" 2>/dev/null; then break; fi
+    sleep 0.05
+  done
+  kill -INT "$pid" 2>/dev/null || true
+  status=0
+  wait "$pid" || status=$?
+}
+
 # Ctrl-C once a stage stands: status 130, and the model is kept.
-"$rung" fit $long -o stopped >stopped.out 2>stopped.err &
-pid=$!
-for i in $(seq 600); do
-  if grep -q '^ *0 ' stopped.out || ! kill -0 "$pid" 2>/dev/null; then break; fi
-  sleep 0.1
-done
-kill -INT "$pid" 2>/dev/null || true
-status=0
-wait "$pid" || status=$?
-if grep -q 'cancelled' stopped.out; then
+interrupt 0 fit $long -o stopped
+if grep -q 'cancelled' cut.out; then
   [ "$status" = 130 ] || fail "expected status 130 after Ctrl-C, found $status"
-  grep -q '^rung fit: interrupted; to go on: rung fit --resume stopped' stopped.err ||
-    fail "Ctrl-C does not say how to go on: $(cat stopped.err)"
+  grep -q '^rung fit: interrupted; to go on: rung fit --resume stopped' cut.err ||
+    fail "Ctrl-C does not say how to go on: $(cat cut.err)"
 else
-  [ "$status" = 0 ] || fail "status $status: $(cat stopped.err)"
+  [ "$status" = 0 ] || fail "status $status: $(cat cut.err)"
 fi
 "$rung" inspect stopped >/dev/null || fail "no model after Ctrl-C"
 test -s stopped/report.html || fail "no report after Ctrl-C"
@@ -57,21 +64,14 @@ END
 if grep -q "[$escape$return]" whole.out whole.err; then fail "control characters without a terminal"; fi
 # cut_short COMMAND ARGUMENT...: Ctrl-C behind the first epoch of a run in parts, which then goes on.
 cut_short() {
-  "$rung" "$@" -o parts >parts.out 2>parts.err &
-  pid=$!
-  for i in $(seq 600); do
-    if grep -qs '^ *1 ' parts.out || ! kill -0 "$pid" 2>/dev/null; then break; fi
-    sleep 0.05
-  done
-  kill -INT "$pid" 2>/dev/null || true
-  status=0
-  wait "$pid" || status=$?
+  interrupt 1 "$@" -o parts
   if [ "$status" = 130 ]; then
-    grep -q "^rung $1: interrupted; to go on: rung $1 --resume parts" parts.err ||
-      fail "Ctrl-C does not say how to go on: $(cat parts.err)"
-    "$rung" "$1" --resume parts >parts.out || fail "the run cannot be resumed"
-  else
-    [ "$status" = 0 ] || fail "status $status: $(cat parts.err)"
+    grep -q "^rung $1: interrupted; to go on: rung $1 --resume parts" cut.err ||
+      fail "Ctrl-C does not say how to go on: $(cat cut.err)"
+    "$rung" "$1" --resume parts >resumed.out || fail "the run cannot be resumed"
+  else # it was done before
+    [ "$status" = 0 ] || fail "status $status: $(cat cut.err)"
+    mv cut.out resumed.out
   fi
 }
 same_runs() {
@@ -88,7 +88,7 @@ change="whole $digits --swap 1 --set training.epochs=12"
 cut_short extend $change
 same_runs changed parts
 sed -n '/^accuracy/,/^$/p' changed.out >changed.table
-sed -n '/^accuracy/,/^$/p' parts.out | cmp changed.table - || fail "a resumed run tells other accuracies"
+sed -n '/^accuracy/,/^$/p' resumed.out | cmp changed.table - || fail "a resumed run tells other accuracies"
 test -s changed.table || fail "no accuracies of modules"
 if command -v script >/dev/null; then
   TERM=xterm script -qec "'$rung' train digits.yaml --set training.epochs=5 -o bar" /dev/null \
