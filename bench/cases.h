@@ -82,6 +82,12 @@ static inline double median_of(const double *x, int count) {
   return (sorted[(count - 1) / 2] + sorted[count / 2]) / 2;
 }
 
+static inline double least_of(const double *x, int count) {
+  double least = INFINITY;
+  for (int i = 0; i < count; i++) least = fmin(least, x[i]);
+  return least;
+}
+
 /* What `script` (peers_train.py) prints of a case: weights, eager and compiled milliseconds of a
  * step, bytes of PyTorch; false where there is none. Without seconds: a few steps, eager alone. */
 static inline bool ask_torch(const char *script, const char *name, int threads, int seconds,
