@@ -116,10 +116,9 @@ static rung_status begin(rg_job *j) {
 static rung_status take_kept(rg_job *j, rung_network **out) {
   rung_network *n = j->network;
   size_t size = rung_dtype_size(n->dtype);
-  if (j->standing.best_epoch > 0 && j->folder.path)
-    return rung_network_load(j->ctx, j->folder.model, out);
   *out = n;
-  if (j->standing.best_epoch == 0) return RUNG_OK;
+  if (j->standing.best_epoch <= 0) return RUNG_OK;
+  if (j->folder.path) return rung_network_load(j->ctx, j->folder.model, out);
   memcpy(n->theta, j->best, (size_t)n->parameters * size);
   memcpy(n->running, (char *)j->best + (size_t)n->parameters * size, (size_t)n->statistics * size);
   return RUNG_OK;
@@ -161,16 +160,23 @@ static rung_status tell_result(rg_job *j) {
   return j->stopped ? RUNG_OK : rg_job_save_result(j);
 }
 
+/* The kept model takes the room of what trained it. */
+static void make_room(rg_job *j) {
+  rung_trainer_destroy(j->trainer);
+  rg_free(j->ctx, j->good.arrays);
+  j->trainer = NULL;
+  j->good.arrays = NULL;
+  if (j->folder.path) { /* it is in the model's file */
+    rg_free(j->ctx, j->best);
+    j->best = NULL;
+  }
+  rg_trim_memory();
+}
+
 static rung_status finish(rg_job *j, rung_network **out) {
   rung_network *kept = NULL;
   sum_up(j);
-  rung_trainer_destroy(j->trainer);
-  rg_free(j->ctx, j->good.arrays);
-  if (j->folder.path) rg_free(j->ctx, j->best);
-  j->trainer = NULL;
-  j->good.arrays = NULL;
-  if (j->folder.path) j->best = NULL;
-  rg_trim_memory(); /* the kept model takes their room */
+  make_room(j);
   RG_TRY(take_kept(j, &kept));
   rung_status status = test(j, kept);
   if (status == RUNG_OK) status = tell_result(j);

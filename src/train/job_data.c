@@ -142,8 +142,7 @@ static rung_status open_batches(rg_job *j) {
   return RUNG_OK;
 }
 
-/* Whether the data are those that the run was started with, and the network that the recipe extends.
- */
+/* Whether the data are those that the run was started with, and the network to extend is. */
 static uint64_t hash_of(const rg_job *j) {
   const char *form = rung_dataset_form(j->set);
   int64_t count = rung_dataset_count(j->set);
