@@ -9,6 +9,7 @@
 #ifndef RUNG_NETWORK_H
 #define RUNG_NETWORK_H
 
+#include "rung/dataset.h"
 #include "rung/graph.h"
 #include "rung/model.h"
 
@@ -127,6 +128,10 @@ RUNG_API void rung_network_target_normalisation(rung_network *network, double **
 /** What the network's inputs must look like, as rung_dataset_form() told of its training set (JSON:
  * shape, columns with their categories, classes), or NULL where it was not set; the network's. */
 RUNG_API const char *rung_network_form(const rung_network *network);
+/** How samples for the network are opened: in its form, or else with its classes; image files
+ * scaled to its shape. @param how comes with the defaults, and with what else is wanted; strings
+ * are the network's */
+RUNG_API void rung_network_dataset(const rung_network *network, rung_dataset_options *how);
 /** Sets it; the text is copied, and written into the network's file. */
 RUNG_API rung_status rung_network_set_form(rung_network *network, rung_context *ctx,
                                            const char *form);

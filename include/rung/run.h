@@ -49,6 +49,9 @@ RUNG_API rung_status rung_recipe_set(rung_recipe *recipe, rung_context *ctx, con
 /** A key's value as text, or NULL where it is not set or not known; valid until the key is set
  * again. */
 RUNG_API const char *rung_recipe_get(const rung_recipe *recipe, const char *key);
+/** A number's value, in seconds or bytes where the key takes units; 0 where it is not set or a
+ * word. */
+RUNG_API double rung_recipe_number(const rung_recipe *recipe, const char *key);
 /** Reads strict YAML; release the result with rung_recipe_destroy(). @return RUNG_E_IO;
  * RUNG_E_FORMAT or RUNG_E_ARGUMENT with the line for unknown keys and wrong values */
 RUNG_API rung_status rung_recipe_load(rung_context *ctx, rung_recipe_kind kind, const char *path,

@@ -6,23 +6,11 @@
 int cli_open_data(const cli_args *args, rung_context *ctx, rung_network *network, const char *path,
                   bool labelled, rung_dataset **out) {
   rung_dataset_options how = rung_dataset_options_default();
-  const char *const *classes = rung_network_classes(network);
-  rung_shape sample = rung_network_sample(network);
-  how.form = rung_network_form(network);
+  rung_network_dataset(network, &how);
   how.labels = cli_value(args, "labels");
   how.target = cli_value(args, "target");
   how.skip_bad = cli_given(args, "skip-bad");
   how.unlabelled = !labelled;
-  how.regression = !classes;
-  if (!how.form && classes) {
-    how.class_count = (int)rung_network_outputs(network);
-    how.class_names = classes;
-  }
-  if (sample.rank == 3) { /* image files of another size are scaled */
-    how.height = (int)sample.dim[0];
-    how.width = (int)sample.dim[1];
-    how.channels = (int)sample.dim[2];
-  }
   if (rung_dataset_open(ctx, path, &how, out) != RUNG_OK) return cli_failed(ctx);
   long long skipped = (long long)rung_dataset_skipped(*out);
   if (skipped > 0) cli_say("%s: %lld samples could not be read and were left out", path, skipped);

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "data.h"
 #include "extend.h"
 #include "folder.h"
 #include "training.h"
@@ -26,16 +25,21 @@ typedef struct job {
 
 /* What the network or the command line settles. */
 static const char *const settled[] = {
-    "data.test",          "data.labels",      "data.test-labels",   "data.target",
-    "data.ignore",        "data.header",      "data.height",        "data.width",
-    "data.channels",      "data.normalise",   "model.channels",     "model.width",
-    "model.layers",       "model.nodes",      "model.state",        "model.levels",
-    "training.modules",   "training.head",    "training.precision", "training.stability",
-    "model.architecture", "model.block",      "model.integrator",   "model.norm",
-    "training.scheme",    "model.activation", "data.train",         "run.directory",
-    "training.cuts",      "model.head",       "extend.network",     "extend.modules",
-    "extend.layers",      "extend.head",      "extend.retrain",     "extend.swap",
-    "extend.old",
+    "data.test",          "data.labels",          "data.test-labels",
+    "data.target",        "data.ignore",          "data.header",
+    "data.height",        "data.width",           "data.channels",
+    "data.normalise",     "model.channels",       "model.width",
+    "model.layers",       "model.nodes",          "model.state",
+    "model.levels",       "training.modules",     "training.head",
+    "training.precision", "training.stability",   "model.architecture",
+    "model.block",        "model.integrator",     "model.norm",
+    "training.scheme",    "model.activation",     "data.train",
+    "run.directory",      "training.cuts",        "model.head",
+    "extend.network",     "extend.modules",       "extend.layers",
+    "extend.head",        "extend.retrain",       "extend.swap",
+    "extend.old",         "model.time",           "model.step",
+    "model.gamma",        "model.groups",         "model.dropout",
+    "model.orthogonal",   "model.opening_kernel", "model.opening_stride",
 };
 #define SETTLED (sizeof settled / sizeof *settled)
 
@@ -90,13 +94,13 @@ static int set_options(job *j) {
 
 static int make_recipe(job *j) {
   const rung_network_settings s = rung_network_get_settings(j->network);
+  const char *precision = rung_dtype_name(rung_network_dtype(j->network));
   char *model = cli_model_path(j->args->argument[0]);
-  const char *const own[][2] = {{"data.train", j->args->argument[1]},
-                                {"extend.network", model},
-                                {"training.scheme", "modulewise"},
-                                {"model.architecture", s.architecture},
-                                {"model.block", s.block},
-                                {"model.integrator", s.integrator}};
+  const char *const own[][2] = {
+      {"data.train", j->args->argument[1]},   {"extend.network", model},
+      {"training.scheme", "modulewise"},      {"training.precision", precision},
+      {"model.architecture", s.architecture}, {"model.block", s.block},
+      {"model.integrator", s.integrator}};
   int status = model ? refuse_settled(j->args) : CLI_FAILURE;
   if (!status) status = open_recipe(j);
   for (size_t i = 0; i < SETTLED && !status; i++) status = set_key(j, settled[i], NULL);
@@ -121,12 +125,21 @@ static const char *samples_of(const job *j, int set) {
   return test ? test : rung_recipe_get(j->recipe, "data.train");
 }
 
+/* As the training opens them, in no more memory. */
+static int open_samples(job *j, const char *path, rung_dataset **out) {
+  rung_dataset_options how = rung_dataset_options_default();
+  rung_network_dataset(j->network, &how);
+  how.skip_bad = strcmp(rung_recipe_get(j->recipe, "data.skip-bad"), "yes") == 0;
+  how.memory = (size_t)rung_recipe_number(j->recipe, "training.memory") / 2;
+  return rung_dataset_open(j->ctx, path, &how, out) == RUNG_OK ? CLI_SUCCESS : cli_failed(j->ctx);
+}
+
 /* What is wrong with them is told at the beginning, not hours later. */
 static int look_at_samples(job *j) {
   int status = CLI_SUCCESS;
   for (int i = 0; i < 2 && samples_of(j, i) && !status; i++) {
     rung_dataset *set = NULL;
-    status = cli_open_data(j->args, j->ctx, j->network, samples_of(j, i), true, &set);
+    status = open_samples(j, samples_of(j, i), &set);
     rung_dataset_destroy(set);
   }
   return status;
@@ -135,10 +148,12 @@ static int look_at_samples(job *j) {
 /* Accuracy of each module's classifier, or its loss where it predicts values. */
 static int judge_on(job *j, const char *samples, double value[MOST_MODULES]) {
   rung_network_evaluation *e[MOST_MODULES];
+  rung_evaluate_options how = rung_evaluate_options_default();
   rung_dataset *set;
-  int status = cli_open_data(j->args, j->ctx, j->network, samples, true, &set);
+  how.batch = 64; /* few, for it must do with the memory that training had */
+  int status = open_samples(j, samples, &set);
   if (status) return status;
-  if (rung_network_evaluate_exits(j->ctx, j->network, set, NULL, NULL, e) != RUNG_OK)
+  if (rung_network_evaluate_exits(j->ctx, j->network, set, NULL, &how, e) != RUNG_OK)
     status = cli_failed(j->ctx);
   for (int k = 0; k <= rung_network_exits(j->network) && !status; k++) {
     value[k] = e[k]->classes ? e[k]->accuracy : e[k]->loss;
@@ -273,6 +288,17 @@ static int train_in_folder(job *j, const rung_recipe *recipe, const char *folder
   return status;
 }
 
+/* A file for the new model, which is written when all is done: not the one that is extended, and in
+ * a folder that is there. */
+static int check_new_file(const job *j, const char *new) {
+  struct stat old_file, new_file;
+  if (stat(rung_recipe_get(j->recipe, "extend.network"), &old_file) == 0 &&
+      stat(new, &new_file) == 0 && old_file.st_dev == new_file.st_dev &&
+      old_file.st_ino == new_file.st_ino)
+    return cli_usage("%s is the model that is extended: expected another file", new);
+  return cli_make_parents(new);
+}
+
 static int begin(job *j) {
   const char *new = cli_value(j->args, "output");
   const bool file = cli_is_model_file(new);
@@ -281,7 +307,7 @@ static int begin(job *j) {
     return cli_usage("expected what is to be trained: --modules +N, --retrain K or --swap K");
   int status = make_recipe(j);
   if (!status) status = cli_set_threads(j->args, j->ctx, j->recipe);
-  if (!status && !file) status = cli_check_new_folder(new, "extend");
+  if (!status) status = file ? check_new_file(j, new) : cli_check_new_folder(new, "extend");
   if (!status) status = look_at_samples(j);
   if (status) return status;
   return file ? train(j, j->recipe, NULL, new) : train_in_folder(j, j->recipe, new);

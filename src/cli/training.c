@@ -207,7 +207,7 @@ int cli_train(const cli_args *args, rung_context *ctx, const rung_recipe *recipe
   view v = {.json = cli_given(args, "json")};
   rung_train_result result;
   int code = train(&v, ctx, recipe, folder, NULL, &result);
-  if (code == CLI_SUCCESS || result.cancelled) {
+  if (code == CLI_SUCCESS || (code == CLI_INTERRUPTED && result.cancelled)) {
     int told = tell(&v, folder, &result);
     if (told) code = told;
   }

@@ -128,6 +128,10 @@ double rg_recipe_real(const rung_recipe *recipe, const char *key) {
   return number;
 }
 
+double rung_recipe_number(const rung_recipe *recipe, const char *key) {
+  return rg_recipe_real(recipe, key);
+}
+
 int64_t rg_recipe_whole(const rung_recipe *recipe, const char *key) {
   return (int64_t)rg_recipe_real(recipe, key);
 }

@@ -52,10 +52,15 @@ static rung_status make(rung_context *ctx, const rung_network *network, const ru
   return e->error && e->moments ? RUNG_OK : RUNG_E_MEMORY;
 }
 
+/* A loss that is no number is worse than any: scores have overflowed. */
+static bool is_worse(double a, double b) {
+  return isnan(a) ? !isnan(b) : a > b;
+}
+
 /* Keeps the worst, in order; of equal ones the first. */
 static void take_worst(evaluation_parts *e, rung_worst_sample sample) {
   int at = e->told.worst;
-  while (at > 0 && e->worst[at - 1].loss < sample.loss) at--;
+  while (at > 0 && is_worse(sample.loss, e->worst[at - 1].loss)) at--;
   if (at == e->most_worst) return;
   if (e->told.worst < e->most_worst) e->told.worst++;
   for (int i = e->told.worst - 1; i > at; i--) e->worst[i] = e->worst[i - 1];
@@ -73,7 +78,7 @@ static void take_class(evaluation_parts *e, int64_t sample, int label, const dou
   e->right += said == label;
   e->among_top += above < e->told.top;
   e->confusion[(int64_t)label * classes + said]++;
-  int at = (int)(p[said] * e->told.bins);
+  int at = isnan(p[said]) ? 0 : (int)(p[said] * e->told.bins);
   rung_confidence_bin *bin = &e->bin[at < e->told.bins ? at : e->told.bins - 1];
   bin->samples++;
   bin->confidence += p[said];

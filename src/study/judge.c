@@ -42,7 +42,7 @@ static rung_status judge(rg_judgement *j, const rung_recipe *recipe, const char 
   RG_TRY(rung_network_load(j->ctx, model_path, &j->network));
   rg_recipe_dataset(recipe, j->test, &data);
   data.memory = memory / 2;
-  if (test) data.form = rung_network_form(j->network);
+  rung_network_dataset(j->network, &data);
   RG_TRY(rung_dataset_open(j->ctx, test ? test : rung_recipe_get(recipe, "data.train"), &data,
                            &j->set));
   if (!test) RG_TRY(open_held(j, recipe));

@@ -38,7 +38,12 @@ static void add_answers(rg_report *r, int module) {
 
 static void add_rows(rg_report *r, bool multiplier) {
   rg_json module = {0};
-  for (int k = 1; rg_json_next(modules_at_end(r), &module); k++) {
+  int judged = r->judgement->evaluation ? r->judgement->exits + 1 : 0;
+  bool logged = true; /* those behind the last that is trained are not */
+  for (int k = 1;; k++) {
+    logged = logged && rg_json_next(modules_at_end(r), &module);
+    if (!logged && k > judged) return;
+    if (!logged) module = (rg_json){0};
     rg_text_printf(&r->page, "<tr><th scope=\"row\">%d</th>", k);
     add_cell(r, rg_report_number(module, "loss"), "%.5g");
     add_cell(r, rg_report_number(module, "transport"), "%.4g");

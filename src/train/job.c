@@ -40,6 +40,8 @@ static rung_status init(rg_job *j, rung_context *ctx, rung_train_progress_fn pro
   j->base = rg_resident(false);
   j->base_peak = rg_resident(true);
   j->held_before = ctx->bytes_now;
+  j->peak_before = ctx->bytes_peak;
+  ctx->bytes_peak = ctx->bytes_now; /* what is told is the run's own peak */
   j->threads_before = ctx->threads;
   j->standing.lowered = 1;
   j->standing.drift = -1;
@@ -57,11 +59,13 @@ static void close_job(rg_job *j) {
   rg_text_free(&j->events);
   rg_folder_free(&j->folder);
   j->ctx->threads = j->threads_before;
+  if (j->ctx->bytes_peak < j->peak_before) j->ctx->bytes_peak = j->peak_before;
 }
 
+/* A number that the caller has set goes before the recipe's. */
 static rung_status use_threads(rg_job *j) {
   int threads = (int)rg_recipe_whole(j->recipe, "run.threads");
-  if (threads) RG_TRY(rung_set_threads(j->ctx, threads));
+  if (threads && j->ctx->threads == 0) RG_TRY(rung_set_threads(j->ctx, threads));
   j->threads = rung_threads(j->ctx);
   return RUNG_OK;
 }
@@ -178,9 +182,11 @@ static rung_status finish(rg_job *j, rung_network **out) {
   sum_up(j);
   make_room(j);
   RG_TRY(take_kept(j, &kept));
+  if (kept != j->network) rung_network_destroy(j->network);
+  j->network = NULL;
   rung_status status = test(j, kept);
+  rg_trim_memory(); /* the report opens samples and network anew */
   if (status == RUNG_OK) status = tell_result(j);
-  if (kept == j->network) j->network = NULL;
   if (status == RUNG_OK)
     *out = kept;
   else
@@ -196,9 +202,9 @@ static rung_status train(rg_job *j, rung_network **out) {
 
 /* A new run that came to nothing leaves nothing behind. */
 static void clean_up(rg_job *j, rung_status status) {
-  if (j->folder.log_file >= 0 && status != RUNG_OK && j->standing.best_epoch == 0 &&
-      j->standing.level == 0)
-    rg_folder_remove(&j->folder);
+  const rg_standing *s = &j->standing;
+  bool nothing = s->best_epoch == 0 && s->epoch == 0 && s->level == 0;
+  if (j->folder.log_file >= 0 && status != RUNG_OK && nothing) rg_folder_remove(&j->folder);
 }
 
 /* Hands over the network, or not. */
@@ -283,6 +289,7 @@ static rung_status go_on(rg_job *j, rung_network **out) {
   bool found, finished;
   RG_TRY(rg_job_peek(j, &found, &finished));
   if (finished) return rung_network_load(j->ctx, j->folder.model, out);
+  RG_TRY(rg_job_open_given(j));
   if (!found) { /* it was killed before anything was saved */
     RG_TRY(rg_job_prepare(j));
     rg_snapshot_take(j, &j->good);
@@ -302,7 +309,6 @@ static rung_status go_on(rg_job *j, rung_network **out) {
 static rung_status resume(rg_job *j, rung_network **out) {
   RG_TRY(rg_folder_open(&j->folder));
   RG_TRY(read_recipe(j));
-  RG_TRY(rg_job_open_given(j));
   RG_TRY(use_threads(j));
   return go_on(j, out);
 }

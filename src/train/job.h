@@ -62,6 +62,7 @@ typedef struct rg_job {
   size_t limit;           /* bytes; 0: none */
   size_t base, base_peak; /* resident bytes when the run began, and their peak till then */
   size_t held_before;     /* bytes that the context held then */
+  size_t peak_before;     /* the most that it had held till then */
   size_t reading;         /* that reading the samples took, where that is worth telling */
   size_t planned, needed; /* needed: where it does not fit */
   size_t network_bytes;   /* weights and statistics */

@@ -16,19 +16,6 @@ static rung_dataset_options options_of(const rg_job *j, bool test, size_t most) 
   return o;
 }
 
-/* A network that is there says what its samples look like. */
-static void take_form(const rung_network *n, rung_dataset_options *o) {
-  o->form = n->form;
-  if (!o->form && n->class_name) {
-    o->class_count = (int)n->outputs;
-    o->class_names = (const char *const *)n->class_name;
-  }
-  if (n->sample.rank != 3) return;
-  o->height = (int)n->sample.dim[0];
-  o->width = (int)n->sample.dim[1];
-  o->channels = (int)n->sample.dim[2];
-}
-
 static rung_status check_given(const rg_job *j) {
   const rung_network *n = j->given;
   int64_t outputs = j->classes ? rung_dataset_classes(j->set) : rung_dataset_targets(j->set);
@@ -164,7 +151,7 @@ static uint64_t hash_of(const rg_job *j) {
 
 rung_status rg_job_open_data(rg_job *j, size_t most) {
   rung_dataset_options o = options_of(j, false, most);
-  if (j->given) take_form(j->given, &o);
+  if (j->given) rung_network_dataset(j->given, &o);
   RG_TRY(rung_dataset_open(j->ctx, get(j, "data.train"), &o, &j->set));
   if (j->classes && rung_dataset_classes(j->set) < 2)
     return rg_fail(j->ctx, RUNG_E_DATA, "%s: expected samples of at least 2 classes, found %d",

@@ -93,6 +93,8 @@ static rung_status seek(rg_job *j) {
 static rung_status give_up(rg_job *j, const char *why) {
   const rg_standing *s = &j->standing;
   char kept[200] = "no epoch had been kept";
+  if (s->best_epoch <= 0 && s->epoch > 0)
+    snprintf(kept, sizeof kept, "the kept model is that of the turn or level before");
   if (s->best_epoch > 0)
     snprintf(kept, sizeof kept, "the kept model is that of epoch %.0f", s->best_epoch);
   return rg_fail(j->ctx, RUNG_E_NUMERIC,
@@ -221,7 +223,6 @@ static void next_turn(rg_job *j) {
   bool done = (int64_t)s->epoch == j->epochs;
   if (done || !j->trainer->modular || !rg_modular_turns(j->trainer->modular)) return;
   s->best_epoch = s->since_best = 0;
-  j->best_to_write = false;
   memset(&j->watch, 0, sizeof j->watch);
 }
 

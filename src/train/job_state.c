@@ -197,6 +197,12 @@ static rung_status check_standing(const rg_tensors *set, const rg_job *j, const 
   return fits ? RUNG_OK : bad(set, "standing");
 }
 
+/* So is what is used as a place in the watch's ring. */
+static rung_status check_watch(const rg_tensors *set, const rg_watch *w) {
+  bool fits = whole_between(w->count, 0, 1e15) && whole_between(w->row, 0, RG_WATCH_ROW);
+  return fits ? RUNG_OK : bad(set, "watch");
+}
+
 static rung_status take_head(const rg_tensors *set, rg_job *j, bool *finished) {
   const char *text, *format = rg_tensors_text(set, "format");
   uint64_t recipe;
@@ -307,6 +313,8 @@ static rung_status take_state(const rg_tensors *set, rg_job *j) {
   RG_TRY(take_numbers(set, "good.watch", &j->good.watch, RG_WATCH_NUMBERS));
   RG_TRY(check_standing(set, j, &j->standing));
   RG_TRY(check_standing(set, j, &j->good.standing));
+  RG_TRY(check_watch(set, &j->watch));
+  RG_TRY(check_watch(set, &j->good.watch));
   RG_TRY(take_arrays(set, j));
   set_counters(j);
   RG_TRY(rg_tensors_get_i64(set, "log_length", &j->folder.log_length));
