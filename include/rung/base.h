@@ -140,7 +140,8 @@ RUNG_API rung_status rung_fail(rung_context *ctx, rung_status status, const char
 
 /**
  * How many threads share the work; 0 (the default) means one for each processor. Results do not
- * depend on it. @return RUNG_E_ARGUMENT outside 0..1024.
+ * depend on it. A number that is set goes before a recipe's. @return RUNG_E_ARGUMENT outside
+ * 0..1024.
  */
 RUNG_API rung_status rung_set_threads(rung_context *ctx, int threads);
 

@@ -18,7 +18,7 @@ typedef struct job {
   rung_recipe *recipe;
   rung_network *network;            /* before training, then after it */
   double value[2][2][MOST_MODULES]; /* accuracy, or loss of values: [new, old][before, after] */
-  int before, after;                /* modules */
+  int modules;                      /* of the new network */
 } job;
 
 /* ---- the recipe ---- */
@@ -125,24 +125,21 @@ static const char *samples_of(const job *j, int set) {
   return test ? test : rung_recipe_get(j->recipe, "data.train");
 }
 
+/* Half of what the limit leaves beside the program, as trainings take, and what any run takes: it
+ * is the plan that refuses less. 0: no limit. */
+static size_t room_of(const job *j) {
+  const double program = 8e6, least = 3e6;
+  double limit = rung_recipe_number(j->recipe, "training.memory");
+  return limit > 0 ? (size_t)fmax((limit - program) / 2, least) : 0;
+}
+
 /* As the training opens them, in no more memory. */
 static int open_samples(job *j, const char *path, rung_dataset **out) {
   rung_dataset_options how = rung_dataset_options_default();
   rung_network_dataset(j->network, &how);
   how.skip_bad = strcmp(rung_recipe_get(j->recipe, "data.skip-bad"), "yes") == 0;
-  how.memory = (size_t)rung_recipe_number(j->recipe, "training.memory") / 2;
+  how.memory = room_of(j);
   return rung_dataset_open(j->ctx, path, &how, out) == RUNG_OK ? CLI_SUCCESS : cli_failed(j->ctx);
-}
-
-/* What is wrong with them is told at the beginning, not hours later. */
-static int look_at_samples(job *j) {
-  int status = CLI_SUCCESS;
-  for (int i = 0; i < 2 && samples_of(j, i) && !status; i++) {
-    rung_dataset *set = NULL;
-    status = open_samples(j, samples_of(j, i), &set);
-    rung_dataset_destroy(set);
-  }
-  return status;
 }
 
 /* Accuracy of each module's classifier, or its loss where it predicts values. */
@@ -169,7 +166,7 @@ static int judge(job *j, bool after) {
     for (int k = 0; k < MOST_MODULES; k++) j->value[i][after][k] = NAN;
     status = judge_on(j, samples_of(j, i), j->value[i][after]);
   }
-  *(after ? &j->after : &j->before) = rung_network_exits(j->network) + 1;
+  if (after) j->modules = rung_network_exits(j->network) + 1;
   return status;
 }
 
@@ -187,7 +184,9 @@ static bool is_named(const job *j, const char *key, int k) {
 }
 
 static bool is_trained(const job *j, int k) {
-  return k > j->before || is_named(j, "extend.retrain", k) || is_named(j, "extend.swap", k);
+  int appended = (int)rung_recipe_number(j->recipe, "extend.modules");
+  return k > j->modules - appended || is_named(j, "extend.retrain", k) ||
+         is_named(j, "extend.swap", k);
 }
 
 static void print_value(double value, bool accuracy) {
@@ -206,7 +205,7 @@ static void tell_text(const job *j, const char *model, const char *folder) {
   printf("module           %12s  %10s", "before", "after");
   if (old) printf("  %10s  %10s", "before", "after");
   putchar('\n');
-  for (int k = 0; k < j->after; k++) {
+  for (int k = 0; k < j->modules; k++) {
     printf("%6d  %-9s", k + 1, is_trained(j, k + 1) ? "trained" : "as it was");
     for (int i = 0; i < (old ? 2 : 1); i++)
       for (int after = 0; after < 2; after++) print_value(j->value[i][after][k], accuracy);
@@ -216,7 +215,8 @@ static void tell_text(const job *j, const char *model, const char *folder) {
   if (folder) printf("report    %s/%s\n", folder, RUNG_RUN_REPORT);
 }
 
-static void tell_json(const job *j, const rung_train_result *r, const char *model) {
+static void tell_json(const job *j, const rung_train_result *r, const char *folder,
+                      const char *model) {
   const cli_number result[] = {{"epochs", (double)r->epochs},
                                {"best_epoch", (double)r->best_epoch},
                                {"train_loss", r->train_loss},
@@ -226,12 +226,17 @@ static void tell_json(const job *j, const rung_train_result *r, const char *mode
                                {"seconds", r->seconds},
                                {"planned_bytes", (double)r->planned_bytes},
                                {"peak_bytes", (double)r->peak_bytes}};
-  fputs("{\"model\":", stdout);
+  fputs("{\"run\":", stdout);
+  if (folder)
+    cli_json_text(folder);
+  else
+    fputs("null", stdout);
+  cli_json_key("model", false);
   cli_json_text(model);
   fputs(",\"result\":{", stdout);
   cli_json_numbers(result, sizeof result / sizeof *result, true);
   fputs("},\"modules\":[", stdout);
-  for (int k = 0; k < j->after; k++) {
+  for (int k = 0; k < j->modules; k++) {
     const cli_number numbers[] = {
         {"module", k + 1},
         {"trained", is_trained(j, k + 1)},
@@ -249,20 +254,6 @@ static void tell_json(const job *j, const rung_train_result *r, const char *mode
 
 /* ---- all of it ---- */
 
-static int load(job *j, const char *path) {
-  rung_network_destroy(j->network);
-  j->network = NULL;
-  return rung_network_load(j->ctx, path, &j->network) == RUNG_OK ? CLI_SUCCESS : cli_failed(j->ctx);
-}
-
-/* The network that was extended, and then the one at `model`. */
-static int judge_both(job *j, const char *model) {
-  int status = load(j, rung_recipe_get(j->recipe, "extend.network"));
-  if (!status) status = judge(j, false);
-  if (!status) status = load(j, model);
-  return status ? status : judge(j, true);
-}
-
 /* `folder` NULL: only the file `model` is written. Nothing but the run itself is in memory while it
  * trains. */
 static int train(job *j, const rung_recipe *recipe, const char *folder, const char *model) {
@@ -272,10 +263,10 @@ static int train(job *j, const rung_recipe *recipe, const char *folder, const ch
   int status = cli_train_extension(j->args, j->ctx, recipe, folder, &j->network, &result);
   if (!status && !folder && rung_network_save(j->network, j->ctx, model) != RUNG_OK)
     status = cli_failed(j->ctx);
-  if (!status) status = judge_both(j, model);
+  if (!status) status = judge(j, true);
   if (status) return status;
   if (cli_given(j->args, "json"))
-    tell_json(j, &result, model);
+    tell_json(j, &result, folder, model);
   else
     tell_text(j, model, folder);
   return CLI_SUCCESS;
@@ -296,6 +287,8 @@ static int check_new_file(const job *j, const char *new) {
       stat(new, &new_file) == 0 && old_file.st_dev == new_file.st_dev &&
       old_file.st_ino == new_file.st_ino)
     return cli_usage("%s is the model that is extended: expected another file", new);
+  if (stat(new, &new_file) == 0 && !S_ISREG(new_file.st_mode))
+    return cli_usage("%s: expected a file to write, found a folder", new);
   return cli_make_parents(new);
 }
 
@@ -308,7 +301,8 @@ static int begin(job *j) {
   int status = make_recipe(j);
   if (!status) status = cli_set_threads(j->args, j->ctx, j->recipe);
   if (!status) status = file ? check_new_file(j, new) : cli_check_new_folder(new, "extend");
-  if (!status) status = look_at_samples(j);
+  if (!status && !file) status = cli_make_parents(new);
+  if (!status) status = judge(j, false);
   if (status) return status;
   return file ? train(j, j->recipe, NULL, new) : train_in_folder(j, j->recipe, new);
 }
@@ -326,6 +320,16 @@ int cli_extend_network(const cli_args *args, rung_context *ctx, rung_network *ne
   return status;
 }
 
+/* What it went on from; a run that is done can do without. */
+static int judge_before(job *j) {
+  const char *path = rung_recipe_get(j->recipe, "extend.network");
+  if (rung_network_load(j->ctx, path, &j->network) == RUNG_OK) return judge(j, false);
+  rung_clear_error(j->ctx);
+  for (int i = 0; i < 2; i++)
+    for (int k = 0; k < MOST_MODULES; k++) j->value[i][0][k] = NAN;
+  return CLI_SUCCESS;
+}
+
 int cli_resume_network(const cli_args *args, rung_context *ctx, rung_recipe *recipe) {
   const char *folder = cli_value(args, "resume");
   job j = {.args = args, .ctx = ctx, .recipe = recipe};
@@ -336,6 +340,7 @@ int cli_resume_network(const cli_args *args, rung_context *ctx, rung_recipe *rec
     status = CLI_FAILURE;
   }
   if (!status) status = cli_set_threads(args, ctx, recipe);
+  if (!status) status = judge_before(&j);
   if (!status) status = train_in_folder(&j, NULL, folder);
   free_job(&j);
   return status;

@@ -46,8 +46,10 @@ int cli_check_new_folder(const char *folder, const char *command) {
   }
   const struct dirent *entry;
   bool empty = true;
-  while ((entry = readdir(dir)))
-    if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) empty = false;
+  while ((entry = readdir(dir))) /* half-written files of a run that was killed are removed */
+    if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+        !strstr(entry->d_name, ".tmp-"))
+      empty = false;
   closedir(dir);
   if (empty) return CLI_SUCCESS;
   cli_say("%s: expected a new or empty folder, found files in it; choose another with -o, or go on "

@@ -80,26 +80,6 @@ static rung_status open_log(rg_folder *folder) {
                  folder->path);
 }
 
-rung_status rg_folder_make(rg_folder *folder, const char *recipe) {
-  if (mkdir(folder->path, 0777) == 0)
-    folder->made = true;
-  else if (errno == ENOENT)
-    return rg_fail(folder->ctx, RUNG_E_IO,
-                   "%s: cannot be made, for the folder around it does not exist", folder->path);
-  else if (errno != EEXIST)
-    return rg_fail(folder->ctx, RUNG_E_IO, "%s: cannot be made: %s", folder->path, strerror(errno));
-  RG_TRY(rg_write_file(folder->ctx, folder->recipe, recipe, strlen(recipe)));
-  return open_log(folder);
-}
-
-void rg_folder_remove(rg_folder *folder) {
-  unlink(folder->state);
-  unlink(folder->board);
-  unlink(folder->log);
-  unlink(folder->recipe);
-  if (folder->made) rmdir(folder->path);
-}
-
 /* "log.jsonl.tmp-123": what rg_write_file() leaves behind where it is killed; and the file of
  * features (features.c), which has a name but for a moment. */
 static bool is_left_behind(const char *name) {
@@ -119,6 +99,27 @@ static void tidy(const rg_folder *folder) {
   for (const struct dirent *entry; (entry = readdir(dir));)
     if (is_left_behind(entry->d_name)) unlinkat(dirfd(dir), entry->d_name, 0);
   closedir(dir);
+}
+
+rung_status rg_folder_make(rg_folder *folder, const char *recipe) {
+  if (mkdir(folder->path, 0777) == 0)
+    folder->made = true;
+  else if (errno == ENOENT)
+    return rg_fail(folder->ctx, RUNG_E_IO,
+                   "%s: cannot be made, for the folder around it does not exist", folder->path);
+  else if (errno != EEXIST)
+    return rg_fail(folder->ctx, RUNG_E_IO, "%s: cannot be made: %s", folder->path, strerror(errno));
+  tidy(folder);
+  RG_TRY(rg_write_file(folder->ctx, folder->recipe, recipe, strlen(recipe)));
+  return open_log(folder);
+}
+
+void rg_folder_remove(rg_folder *folder) {
+  unlink(folder->state);
+  unlink(folder->board);
+  unlink(folder->log);
+  unlink(folder->recipe);
+  if (folder->made) rmdir(folder->path);
 }
 
 rung_status rg_folder_open(rg_folder *folder) {

@@ -67,14 +67,21 @@ static void normalise_as_given(rg_job *j, size_t channels, size_t targets) {
   }
 }
 
-static rung_status normalise(rg_job *j) {
+/* Mean and scale of each channel: what samples are told apart by, and normalised with. */
+static rung_status measure(rg_job *j) {
   size_t channels = (size_t)rung_dataset_channels(j->set);
   size_t classes = (size_t)rung_dataset_classes(j->set);
   size_t targets = (size_t)rung_dataset_targets(j->set);
   rg_free(j->ctx, j->numbers);
-  j->mean = j->scale = j->target_mean = j->target_scale = j->class_weight = NULL;
   j->numbers = rg_alloc(j->ctx, 2 * channels + 2 * targets + classes, sizeof *j->numbers);
   if (!j->numbers) return RUNG_E_MEMORY;
+  return rung_normalisation(j->set, j->ctx, &j->train, j->numbers, j->numbers + channels);
+}
+
+static void normalise(rg_job *j) {
+  size_t channels = (size_t)rung_dataset_channels(j->set);
+  size_t targets = (size_t)rung_dataset_targets(j->set);
+  j->mean = j->scale = j->target_mean = j->target_scale = j->class_weight = NULL;
   if (j->given || rg_recipe_flag(j->recipe, "data.normalise")) {
     j->mean = j->numbers;
     j->scale = j->mean + channels;
@@ -84,14 +91,11 @@ static rung_status normalise(rg_job *j) {
     j->target_scale = j->target_mean + targets;
   }
   if (j->given) normalise_as_given(j, channels, targets);
-  if (j->mean && !j->given)
-    RG_TRY(rung_normalisation(j->set, j->ctx, &j->train, j->mean, j->scale));
   if (targets && !j->given)
     rung_target_normalisation(j->set, &j->train, j->target_mean, j->target_scale);
-  if (!rg_recipe_is(j->recipe, "data.class-weights", "balanced")) return RUNG_OK;
+  if (!rg_recipe_is(j->recipe, "data.class-weights", "balanced")) return;
   j->class_weight = j->numbers + 2 * channels + 2 * targets;
   rung_part_weights(j->set, &j->train, j->class_weight);
-  return RUNG_OK;
 }
 
 /* Batches to look at: normalised alone. */
@@ -141,8 +145,8 @@ static uint64_t hash_of(const rg_job *j) {
     hash = rg_hash(hash, &label, sizeof label);
     if (values) hash = rg_hash(hash, values, (size_t)rung_dataset_targets(j->set) * sizeof *values);
   }
-  if (j->mean) /* the samples themselves, by their sums */
-    hash = rg_hash(hash, j->mean, 2 * (size_t)rung_dataset_channels(j->set) * sizeof *j->mean);
+  size_t channels = (size_t)rung_dataset_channels(j->set);
+  hash = rg_hash(hash, j->numbers, 2 * channels * sizeof *j->numbers); /* samples, by their sums */
   const rung_network *n = j->extended;
   if (!n) return hash;
   hash = rg_hash(hash, n->theta, (size_t)n->parameters * rung_dtype_size(n->dtype));
@@ -163,9 +167,10 @@ rung_status rg_job_open_data(rg_job *j, size_t most) {
   j->form = rg_strdup(j->ctx, form);
   if (!j->form) return RUNG_E_MEMORY;
   RG_TRY(split(j));
-  RG_TRY(normalise(j));
-  RG_TRY(open_batches(j));
+  RG_TRY(measure(j));
   j->data_hash = hash_of(j);
+  normalise(j);
+  RG_TRY(open_batches(j));
   j->samples_most = most;
   return RUNG_OK;
 }

@@ -315,11 +315,15 @@ static rung_status open_within_limit(rg_job *j) {
 }
 
 /* To read a table may take more than to hold it. */
-static rung_status open_samples(rg_job *j) {
-  RG_TRY(j->limit ? open_within_limit(j) : rg_job_open_data(j, 0));
+static void note_reading(rg_job *j) {
   size_t taken = rg_job_peak(j);
   bool little = taken <= RG_PROGRAM_BYTES + BESIDES;
   j->reading = little ? 0 : taken + taken / 32; /* pages vary */
+}
+
+static rung_status open_samples(rg_job *j) {
+  RG_TRY(j->limit ? open_within_limit(j) : rg_job_open_data(j, 0));
+  note_reading(j);
   return RUNG_OK;
 }
 
@@ -457,6 +461,7 @@ static rung_status plan_run(rg_job *j) {
 rung_status rg_job_prepare(rg_job *j) {
   RG_TRY(open_samples(j));
   RG_TRY(rg_job_look_at_test(j));
+  if (!j->limit) note_reading(j); /* with one, the test set has what it leaves */
   RG_TRY(plan_run(j));
   rg_job_close_given(j);
   rg_trim_memory(); /* of the plans that were thought of */

@@ -185,6 +185,33 @@ static void classes_are_counted(void **state) {
 }
 
 /* Parts alone are looked at; noise is a function of the seed, and none is none. */
+/* Scores of numbers that overflow are none: such samples are the worst, and all others count. */
+static void answers_that_are_no_numbers_count(void **state) {
+  rung_context *ctx = *state;
+  char path[] = "/tmp/rung-test-XXXXXX";
+  rung_evaluate_options options = rung_evaluate_options_default();
+  rung_network_evaluation *e;
+  thing t = {0};
+  write_table(path, true);
+  FILE *file = fopen(path, "a");
+  assert_non_null(file);
+  fputs("1e300,-1e300,1e300,k1\n", file);
+  assert_int_equal(fclose(file), 0);
+  assert_ok(ctx, make_thing(ctx, path, true, RUNG_F32, &t));
+  options.worst = 3;
+  assert_ok(ctx, rung_network_evaluate(ctx, t.network, t.set, NULL, &options, &e));
+  assert_int_equal(e->samples, ROWS + 1);
+  assert_true(isnan(e->loss));
+  assert_int_equal(e->worst_sample[0].sample, ROWS);
+  assert_true(isnan(e->worst_sample[0].loss) && e->worst_sample[1].loss >= e->worst_sample[2].loss);
+  int64_t binned = 0;
+  for (int b = 0; b < e->bins; b++) binned += e->bin[b].samples;
+  assert_int_equal(binned, ROWS + 1);
+  rung_network_evaluation_destroy(ctx, e);
+  drop_thing(&t);
+  unlink(path);
+}
+
 static void parts_and_noise(void **state) {
   rung_context *ctx = *state;
   char path[] = "/tmp/rung-test-XXXXXX";
@@ -496,6 +523,7 @@ static void every_allocation_may_fail(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(classes_are_counted),
+      TEST(answers_that_are_no_numbers_count),
       TEST(parts_and_noise),
       TEST(numbers_are_met),
       TEST(answers_come_in_order),

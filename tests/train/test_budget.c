@@ -147,6 +147,10 @@ static const char *const recipes[] = {
           "training.modules=auto",
     TABLE "model.architecture=dense model.width=256 model.layers=8 training.procedure=auto " MODULAR
           "training.modules=4",
+    TABLE "model.architecture=dense model.width=384 model.layers=12 training.optimiser=sgd "
+          "training.batch=8",
+    TABLE "extend.network=base.safetensors extend.swap=1 training.optimiser=sgd "
+          "training.batch=8 " MODULAR,
     IMAGES "model.architecture=cnn model.channels=8,16 training.batch=64",
     IMAGES "model.architecture=cnn training.optimiser=momentum training.batch=32",
     IMAGES "model.architecture=resnet model.channels=8,16 model.layers=2",
@@ -211,6 +215,22 @@ static void threads_change_no_bits_within_a_limit(void **state) {
   assert_true(pieces > 1);
 }
 
+/* Two modules, most of which are weights. */
+static void write_base(void) {
+  rung_context *ctx;
+  rung_network *base;
+  assert_int_equal(rung_context_create(NULL, &ctx), RUNG_OK);
+  rung_recipe *recipe = training_of(
+      ctx, RECIPE("data.train", "spirals.csv", "model.architecture", "dense", "model.width", "384",
+                  "model.layers", "8", "training.scheme", "modulewise", "training.modules", "2",
+                  "training.epochs", "1", "training.batch", "200"));
+  assert_ok(ctx, rung_train(ctx, recipe, NULL, NULL, NULL, &base, NULL));
+  assert_ok(ctx, rung_network_save(base, ctx, "base.safetensors"));
+  rung_network_destroy(base);
+  rung_recipe_destroy(recipe);
+  rung_context_destroy(ctx);
+}
+
 static int tests(void) {
   const struct CMUnitTest list[] = {
       TEST(first_recipes_fit_or_say_what_would),   TEST(second_recipes_fit_or_say_what_would),
@@ -221,6 +241,7 @@ static int tests(void) {
   write_file("some.yaml", recipe, sizeof recipe - 1);
   write_spirals("spirals.csv", 400, 0);
   write_images("made-images-idx3-ubyte", "made-labels-idx1-ubyte", 160, 28);
+  write_base();
   return cmocka_run_group_tests(list, NULL, NULL);
 }
 

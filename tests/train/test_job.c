@@ -53,6 +53,12 @@ static void resuming_needs_the_same_recipe_and_data(void **state) {
                "the data have changed");
   write_spirals("spirals.csv", 400, 0);
   assert_ok(ctx, rung_train_resume(ctx, "cut", NULL, NULL, NULL, NULL));
+  s.calls = 0;
+  assert_true(train_in(ctx, RECIPE(SPIRALS, "data.normalise", "no"), "cut", stop_at, &s).cancelled);
+  spoil_table("spirals.csv");
+  assert_error(ctx, rung_train_resume(ctx, "cut", NULL, NULL, NULL, NULL), RUNG_E_DATA,
+               "the data have changed");
+  write_spirals("spirals.csv", 400, 0);
 }
 
 static void threads_and_folders_change_nothing(void **state) {
@@ -245,6 +251,76 @@ static void full_batch_optimisers_go_down(void **state) {
   rung_recipe_destroy(recipe);
 }
 
+/* ---- threads ---- */
+
+static int note_threads(void *user, const rung_train_progress *p) {
+  (void)p;
+  rung_context *ctx = ((rung_context **)user)[0];
+  assert_int_equal(rung_threads(ctx), 1);
+  return 0;
+}
+
+/* A number that the caller has set goes before the recipe's. */
+static void threads_of_the_caller_go_first(void **state) {
+  rung_context *ctx = *state;
+  assert_ok(ctx, rung_set_threads(ctx, 1));
+  train_in(ctx, RECIPE(SPIRALS, "run.threads", "3", "training.epochs", "1"), NULL, note_threads,
+           state);
+  assert_ok(ctx, rung_set_threads(ctx, 0));
+}
+
+/* ---- turns ---- */
+
+#define TURNS                                                                                      \
+  SPIRALS, "model.architecture", "dense", "model.layers", "6", "model.width", "8",                 \
+      "training.epochs", "3", "training.scheme", "modulewise", "training.modules", "3",            \
+      "training.procedure", "sequential"
+
+static int stop_in_second_epoch(void *user, const rung_train_progress *p) {
+  (void)user;
+  return p->epoch > 1;
+}
+
+/* The best of a turn that is over stays, also where the next one keeps nothing. */
+static void a_turn_that_is_over_is_kept(void **state) {
+  rung_context *ctx = *state;
+  const double usual = rg_job_tell_seconds;
+  rg_job_tell_seconds = 0;
+  rung_train_result r = train_in(ctx, RECIPE(TURNS), "cut", stop_in_second_epoch, NULL);
+  rg_job_tell_seconds = usual;
+  assert_true(r.cancelled && r.epochs == 1);
+  assert_true(is_there(path_in("cut", RUNG_RUN_MODEL)));
+  go_on_in(ctx, "cut");
+  train_in(ctx, RECIPE(TURNS), "calm", NULL, NULL);
+  assert_same_training("cut", "calm");
+}
+
+/* From its second epoch on the state cannot be written: a folder is in its place. */
+static int spoil_state(void *user, const rung_train_progress *p) {
+  const char *path = user;
+  if (p->epoch > 1 && p->step == 0) {
+    remove(path);
+    mkdir(path, 0777);
+  }
+  return 0;
+}
+
+static void what_was_trained_before_an_error_stays(void **state) {
+  rung_context *ctx = *state;
+  const double usual = rg_job_save_seconds;
+  rung_recipe *recipe = training_of(ctx, RECIPE(TURNS));
+  char path[] = "cut/" RUNG_RUN_STATE;
+  remove_folder("cut");
+  rg_job_save_seconds = 0;
+  assert_error(ctx, rung_train(ctx, recipe, "cut", spoil_state, path, NULL, NULL), RUNG_E_IO, path);
+  assert_true(is_there(path_in("cut", RUNG_RUN_MODEL)));
+  assert_true(is_there(path_in("cut", RUNG_RUN_LOG)));
+  assert_true(is_there(path_in("cut", RUNG_RUN_RECIPE)));
+  assert_int_equal(rmdir(path), 0);
+  rg_job_save_seconds = usual;
+  rung_recipe_destroy(recipe);
+}
+
 /* ---- memory ---- */
 
 /* The least that the message names does, and a little less does not. */
@@ -284,6 +360,9 @@ static int tests(void) {
       TEST(levels_double_the_layers),
       TEST(layers_are_held_stable),
       TEST(full_batch_optimisers_go_down),
+      TEST(threads_of_the_caller_go_first),
+      TEST(a_turn_that_is_over_is_kept),
+      TEST(what_was_trained_before_an_error_stays),
       TEST(memory_is_a_limit),
   };
   write_spirals("spirals.csv", 400, 0);

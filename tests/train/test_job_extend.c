@@ -76,7 +76,19 @@ static void a_run_goes_on_with_the_same_network_only(void **state) {
   assert_int_equal(remove("base.safetensors"), 0);
   go_on_refused(ctx, RUNG_E_IO, "base.safetensors");
   train_base(ctx, "1");
+  spoil_table("spirals.csv");
+  go_on_refused(ctx, RUNG_E_DATA, "cut: the data or the network to extend have changed");
+  write_spirals("spirals.csv", 300, 0);
   assert_int_equal(go_on_in(ctx, "cut").epochs, 8);
+}
+
+/* What is finished needs nothing of what it came from. */
+static void a_finished_run_stands_alone(void **state) {
+  rung_context *ctx = *state;
+  train_base(ctx, "1");
+  rung_train_result r = train_in(ctx, RECIPE(EXTENSION, "extend.swap", "3"), "cut", NULL, NULL);
+  assert_int_equal(remove("base.safetensors"), 0);
+  assert_true(go_on_in(ctx, "cut").train_loss == r.train_loss);
 }
 
 static void refused(rung_context *ctx, const char *const *pairs, rung_status status,
@@ -139,6 +151,7 @@ static int tests(void) {
       TEST(a_recipe_does_what_the_functions_do),
       TEST(stopped_extensions_go_on_to_the_same_bytes),
       TEST(a_run_goes_on_with_the_same_network_only),
+      TEST(a_finished_run_stands_alone),
       TEST(what_cannot_be_is_refused),
       TEST(every_allocation_may_fail),
   };
