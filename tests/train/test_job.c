@@ -61,6 +61,35 @@ static void resuming_needs_the_same_recipe_and_data(void **state) {
   write_spirals("spirals.csv", 400, 0);
 }
 
+/* Number `at` of tensor "watch" in a state's file: a safetensors header says where it lies. */
+static void spoil_watch(const char *path, size_t at, double value) {
+  size_t length;
+  uint64_t head;
+  char *file = read_file(path, &length);
+  memcpy(&head, file, sizeof head);
+  char *entry = strstr(file + sizeof head, "\"watch\":");
+  assert_non_null(entry);
+  size_t begin = strtoul(strstr(entry, "data_offsets\":[") + 15, NULL, 10);
+  memcpy(file + sizeof head + head + begin + at * sizeof value, &value, sizeof value);
+  write_file(path, file, length);
+  free(file);
+}
+
+/* What is used as a place in an array is checked. */
+static void states_that_cannot_be_are_refused(void **state) {
+  rung_context *ctx = *state;
+  static const double wrong[] = {-70, -1e15, 0.5, 1e300};
+  stopper s = {.at = 3};
+  assert_true(train_in(ctx, RECIPE(SPIRALS), "cut", stop_at, &s).cancelled);
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    spoil_watch(path_in("cut", RUNG_RUN_STATE), RG_WATCH_WINDOW, wrong[i]);
+    assert_error(ctx, rung_train_resume(ctx, "cut", NULL, NULL, NULL, NULL), RUNG_E_FORMAT,
+                 "watch is wrong");
+  }
+  spoil_watch(path_in("cut", RUNG_RUN_STATE), RG_WATCH_WINDOW, 2);
+  go_on_in(ctx, "cut");
+}
+
 static void threads_and_folders_change_nothing(void **state) {
   rung_context *ctx = *state;
   rung_train_result a = train_in(ctx, RECIPE(VARIED, "run.threads", "1"), "one", NULL, NULL);
@@ -351,6 +380,7 @@ static int tests(void) {
       TEST(spirals_are_learned),
       TEST(stopped_runs_go_on_to_the_same_bytes),
       TEST(resuming_needs_the_same_recipe_and_data),
+      TEST(states_that_cannot_be_are_refused),
       TEST(threads_and_folders_change_nothing),
       TEST(patience_ends_a_run),
       TEST(the_best_epoch_is_kept),
