@@ -660,13 +660,23 @@ static rung_status check_extension(const rung_recipe *recipe, rung_context *ctx)
       {"extend.swap", "extend.network"},    {"extend.old", "extend.network"},
       {"extend.layers", "extend.modules"},  {"extend.head", "extend.modules"},
   };
+  static const char *const settled[] = {"model.channels", "model.width", "model.layers",
+                                        "training.modules", "training.cuts"};
   bool any = false;
   for (size_t i = 0; i < sizeof needs / sizeof *needs; i++)
     if (rung_recipe_get(recipe, needs[i][0]) && !rung_recipe_get(recipe, needs[i][1]))
       return rg_recipe_fail(recipe, ctx, needs[i][0], "%s belongs to %s", needs[i][0], needs[i][1]);
   for (size_t i = 0; i < sizeof trained / sizeof *trained; i++)
     any = any || rung_recipe_get(recipe, trained[i]);
-  if (rung_recipe_get(recipe, "extend.network") && !any)
+  if (!rung_recipe_get(recipe, "extend.network")) return RUNG_OK;
+  if (!is_modulewise(recipe))
+    return rg_recipe_fail(recipe, ctx, "extend.network",
+                          "extend.network needs training.scheme modulewise");
+  for (size_t i = 0; i < sizeof settled / sizeof *settled; i++)
+    if (rung_recipe_get(recipe, settled[i]))
+      return rg_recipe_fail(recipe, ctx, settled[i], "%s is settled by the network to extend",
+                            settled[i]);
+  if (!any)
     return rg_recipe_fail(recipe, ctx, "extend.network",
                           "expected what is to be trained: extend.modules, extend.retrain or "
                           "extend.swap");
@@ -675,11 +685,11 @@ static rung_status check_extension(const rung_recipe *recipe, rung_context *ctx)
 
 static rung_status check(const rung_recipe *recipe, rung_context *ctx) {
   RG_TRY(check_data(recipe, ctx));
+  RG_TRY(check_extension(recipe, ctx));
   RG_TRY(check_stages(recipe, ctx));
   RG_TRY(check_block(recipe, ctx));
   RG_TRY(check_activations(recipe, ctx));
   RG_TRY(check_modules(recipe, ctx));
-  RG_TRY(check_extension(recipe, ctx));
   return check_training(recipe, ctx);
 }
 

@@ -4,10 +4,12 @@
 
 #include "fail_alloc.h"
 
+#define MODULES                                                                                    \
+  "data.train", "spirals.csv", "training.batch", "20", "training.epochs", "8",                     \
+      "training.optimiser.rate", "0.01", "run.threads", "1", "training.scheme", "modulewise"
 #define DENSE                                                                                      \
-  SPIRALS, "model.architecture", "dense", "model.width", "8", "model.layers", "6", "model.time",   \
-      "3", "training.batch", "20", "training.scheme", "modulewise"
-#define EXTENSION DENSE, "extend.network", "base.safetensors"
+  MODULES, "model.architecture", "dense", "model.width", "8", "model.layers", "6", "model.time", "3"
+#define EXTENSION MODULES, "extend.network", "base.safetensors"
 
 /* A network of three modules with running statistics, in base.safetensors. */
 static void train_base(rung_context *ctx, const char *seed) {
@@ -117,7 +119,9 @@ static void what_cannot_be_is_refused(void **state) {
           "a module is named by both extend.retrain and extend.swap");
   refused(ctx, RECIPE(EXTENSION, "extend.modules", "62"), RUNG_E_ARGUMENT, "62");
   refused(ctx, RECIPE(EXTENSION, "extend.swap", "1", "training.scheme", "end-to-end"),
-          RUNG_E_ARGUMENT, "expected training.scheme modulewise, found end-to-end");
+          RUNG_E_ARGUMENT, "extend.network needs training.scheme modulewise");
+  refused(ctx, RECIPE(EXTENSION, "extend.swap", "1", "model.layers", "3"), RUNG_E_ARGUMENT,
+          "model.layers is settled by the network to extend");
   refused(ctx, RECIPE(EXTENSION, "extend.swap", "1", "extend.network", "spirals.csv"),
           RUNG_E_FORMAT, "spirals.csv");
   rung_recipe *r = training_of(ctx, RECIPE(EXTENSION, "extend.swap", "1"));

@@ -22,8 +22,8 @@ static const char *const *const recipes[] = {
     RECIPE(MODULES("parallel"), MULTIPLIER, "training.pipeline", "2", "run.threads", "2"),
     RECIPE(MODULES("sequential"), MULTIPLIER),
     RECIPE(MODULES("multilap"), MULTIPLIER),
-    RECIPE(MODULES("sequential"), "extend.network", "base.safetensors", "extend.modules", "1",
-           "extend.swap", "1"),
+    RECIPE(MODULES("sequential"), "model.width", "", "model.layers", "", "training.modules", "",
+           "extend.network", "base.safetensors", "extend.modules", "1", "extend.swap", "1"),
 };
 enum { WHOLE = 0, FIRST_MODULAR = 1, RECIPES = sizeof recipes / sizeof *recipes };
 
