@@ -8,7 +8,8 @@
 
 typedef struct value {
   char *text;  /* NULL: not set */
-  size_t line; /* where it was set; 0: in no file */
+  size_t line; /* where it was set; 0: in no file ... */
+  bool called; /* ... but by a call, or on the command line */
 } value;
 
 struct rung_recipe {
@@ -88,13 +89,14 @@ static rung_status set_placed(rung_recipe *recipe, rung_context *ctx, const char
                    "%s%s: expected a mapping with keys such as %s, found text", place, key, first);
   if (at < 0) return rg_recipe_unknown(table, ctx, place, key);
   const rg_recipe_key *entry = &table->keys[at];
-  if (!text || !*text) text = entry->fallback;
+  bool given = text && *text;
+  if (!given) text = entry->fallback;
   char *copy = NULL;
   if (text) {
     RG_TRY(rg_recipe_value(recipe->ctx, place, entry, text, &copy));
   }
   rg_free(recipe->ctx, recipe->value[at].text);
-  recipe->value[at] = (value){copy, line};
+  recipe->value[at] = (value){copy, line, given && !line};
   return RUNG_OK;
 }
 
@@ -215,6 +217,7 @@ rung_status rg_recipe_fail(const rung_recipe *recipe, rung_context *ctx, const c
   va_start(args, format);
   vsnprintf(what, sizeof what, format, args);
   va_end(args);
+  if (at >= 0 && recipe->value[at].called) return rg_fail(ctx, RUNG_E_ARGUMENT, "%s", what);
   if (line) snprintf(where, sizeof where, ":%zu", line);
   return rg_fail(ctx, RUNG_E_ARGUMENT, "%s%s: %s", recipe->name ? recipe->name : "recipe", where,
                  what);

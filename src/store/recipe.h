@@ -101,7 +101,8 @@ void rg_recipe_json(const rung_recipe *recipe, rg_text *out);
 /* Keys that must go together do: a table with its target or a function with its domain, a block
  * that is reversible with activations that are reversed. */
 rung_status rg_recipe_check(const rung_recipe *recipe, rung_context *ctx);
-/* An error that begins with the recipe's name and the line of the key (NULL: no key's). */
+/* An error that begins with the recipe's name and the line of the key (NULL: no key's), if it was
+ * not set by a call. */
 rung_status rg_recipe_fail(const rung_recipe *recipe, rung_context *ctx, const char *key,
                            const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* Where what a recipe says was refused by a function that knows no recipes, with `status`: the same
