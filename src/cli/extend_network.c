@@ -162,10 +162,8 @@ static int judge_on(job *j, const char *samples, double value[MOST_MODULES]) {
 
 static int judge(job *j, bool after) {
   int status = CLI_SUCCESS;
-  for (int i = 0; i < 2 && samples_of(j, i) && !status; i++) {
-    for (int k = 0; k < MOST_MODULES; k++) j->value[i][after][k] = NAN;
+  for (int i = 0; i < 2 && samples_of(j, i) && !status; i++)
     status = judge_on(j, samples_of(j, i), j->value[i][after]);
-  }
   if (after) j->modules = rung_network_exits(j->network) + 1;
   return status;
 }
@@ -283,13 +281,13 @@ static int train_in_folder(job *j, const rung_recipe *recipe, const char *folder
  * a folder that is there. */
 static int check_new_file(const job *j, const char *new) {
   struct stat old_file, new_file;
-  if (stat(rung_recipe_get(j->recipe, "extend.network"), &old_file) == 0 &&
-      stat(new, &new_file) == 0 && old_file.st_dev == new_file.st_dev &&
-      old_file.st_ino == new_file.st_ino)
-    return cli_usage("%s is the model that is extended: expected another file", new);
-  if (stat(new, &new_file) == 0 && !S_ISREG(new_file.st_mode))
+  if (stat(new, &new_file) != 0) return cli_make_parents(new);
+  if (S_ISDIR(new_file.st_mode))
     return cli_usage("%s: expected a file to write, found a folder", new);
-  return cli_make_parents(new);
+  if (stat(rung_recipe_get(j->recipe, "extend.network"), &old_file) == 0 &&
+      old_file.st_dev == new_file.st_dev && old_file.st_ino == new_file.st_ino)
+    return cli_usage("%s is the model that is extended: expected another file", new);
+  return CLI_SUCCESS;
 }
 
 static int begin(job *j) {
@@ -307,13 +305,21 @@ static int begin(job *j) {
   return file ? train(j, j->recipe, NULL, new) : train_in_folder(j, j->recipe, new);
 }
 
+static job make_job(const cli_args *args, rung_context *ctx) {
+  job j = {.args = args, .ctx = ctx};
+  double *value = &j.value[0][0][0]; /* NaN: not known */
+  for (size_t i = 0; i < sizeof j.value / sizeof *value; i++) value[i] = NAN;
+  return j;
+}
+
 static void free_job(job *j) {
   rung_network_destroy(j->network);
   rung_recipe_destroy(j->recipe);
 }
 
 int cli_extend_network(const cli_args *args, rung_context *ctx, rung_network *network) {
-  job j = {.args = args, .ctx = ctx, .network = network};
+  job j = make_job(args, ctx);
+  j.network = network;
   int status = args->count < 2 ? cli_usage("expected the DATA that modules are to be trained on")
                                : begin(&j);
   free_job(&j);
@@ -325,14 +331,13 @@ static int judge_before(job *j) {
   const char *path = rung_recipe_get(j->recipe, "extend.network");
   if (rung_network_load(j->ctx, path, &j->network) == RUNG_OK) return judge(j, false);
   rung_clear_error(j->ctx);
-  for (int i = 0; i < 2; i++)
-    for (int k = 0; k < MOST_MODULES; k++) j->value[i][0][k] = NAN;
   return CLI_SUCCESS;
 }
 
 int cli_resume_network(const cli_args *args, rung_context *ctx, rung_recipe *recipe) {
   const char *folder = cli_value(args, "resume");
-  job j = {.args = args, .ctx = ctx, .recipe = recipe};
+  job j = make_job(args, ctx);
+  j.recipe = recipe;
   int status = CLI_SUCCESS;
   if (!rung_recipe_get(recipe, "extend.network")) {
     cli_say("%s: this run does not extend a network; to go on: rung train --resume %s", folder,

@@ -187,7 +187,6 @@ static int train(view *v, rung_context *ctx, const rung_recipe *recipe, const ch
   if (status == RUNG_E_CANCELLED) return CLI_INTERRUPTED;
   if (status != RUNG_OK) return cli_failed(ctx);
   if (v->short_of_memory) return cli_no_memory();
-  if (folder && rung_run_report(ctx, folder) != RUNG_OK) return cli_failed(ctx);
   return result->cancelled ? CLI_INTERRUPTED : CLI_SUCCESS;
 }
 

@@ -121,7 +121,7 @@ const char *rung_recipe_get(const rung_recipe *recipe, const char *key) {
   return at < 0 ? NULL : recipe->value[at].text;
 }
 
-double rg_recipe_real(const rung_recipe *recipe, const char *key) {
+double rung_recipe_number(const rung_recipe *recipe, const char *key) {
   const rg_recipe_table *table = rg_recipe_table_of(recipe);
   int at = rg_recipe_find(table, key);
   double number = 0;
@@ -130,12 +130,8 @@ double rg_recipe_real(const rung_recipe *recipe, const char *key) {
   return number;
 }
 
-double rung_recipe_number(const rung_recipe *recipe, const char *key) {
-  return rg_recipe_real(recipe, key);
-}
-
 int64_t rg_recipe_whole(const rung_recipe *recipe, const char *key) {
-  return (int64_t)rg_recipe_real(recipe, key);
+  return (int64_t)rung_recipe_number(recipe, key);
 }
 
 uint64_t rg_recipe_seed(const rung_recipe *recipe, const char *key) {

@@ -81,7 +81,6 @@ rung_status rg_recipe_set_name(rung_recipe *recipe, const char *name);
 
 /* Values of keys that the recipe's kind has; of keys that are not set 0, false. A word in place of
  * a number is 0. */
-double rg_recipe_real(const rung_recipe *recipe, const char *key);
 int64_t rg_recipe_whole(const rung_recipe *recipe, const char *key);
 bool rg_recipe_flag(const rung_recipe *recipe, const char *key);
 bool rg_recipe_is(const rung_recipe *recipe, const char *key, const char *value);

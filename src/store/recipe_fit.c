@@ -75,11 +75,11 @@ rung_status rg_recipe_options(const rung_recipe *recipe, rung_context *ctx, rung
   o.method = rg_recipe_is(recipe, "method", "gradient") ? RUNG_GRADIENT : RUNG_SEPARABLE;
   o.minimiser = rg_recipe_is(recipe, "minimiser", "ssbroyden") ? RUNG_SSBROYDEN : RUNG_LBFGS;
   o.stages = (int)rg_recipe_whole(recipe, "stages");
-  o.target_error = rg_recipe_real(recipe, "target-error");
-  o.time = rg_recipe_real(recipe, "time");
-  o.memory = (size_t)rg_recipe_real(recipe, "memory");
+  o.target_error = rung_recipe_number(recipe, "target-error");
+  o.time = rung_recipe_number(recipe, "time");
+  o.memory = (size_t)rung_recipe_number(recipe, "memory");
   o.seed = rg_recipe_seed(recipe, "seed");
-  o.heldout = rg_recipe_real(recipe, "heldout");
+  o.heldout = rung_recipe_number(recipe, "heldout");
   o.points = rg_recipe_whole(recipe, "points");
   o.replace = rung_recipe_get(recipe, "replace") ? (int)rg_recipe_whole(recipe, "replace") : -1;
   *out = o;

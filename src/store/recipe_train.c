@@ -191,8 +191,7 @@ static const rg_recipe_key keys[] = {
     /* extend */
     {"extend.network", RG_VALUE_TEXT, NULL, 0, 0, NULL, NULL,
      "file of a network whose modules are trained further; it settles `model`, and how many "
-     "modules "
-     "of what precision there are; not set: a new network"},
+     "modules of what precision there are; not set: a new network"},
     {"extend.modules", RG_VALUE_WHOLE, NULL, 1, RUNG_MOST_EXITS, NULL, NULL,
      "so many modules are appended and trained"},
     {"extend.layers", RG_VALUE_WHOLE, NULL, 1, MANY, NULL, NULL,
@@ -256,14 +255,14 @@ void rg_recipe_network(const rung_recipe *recipe, rung_network_settings *out) {
   if (!stages && given > 1) s.stages = given;
   int filled = s.stages ? s.stages : RUNG_MOST_STAGES;
   for (int i = 0; given && i < filled; i++) s.layers[i] = layers[i < given ? i : given - 1];
-  s.time = rg_recipe_real(recipe, "model.time");
-  s.step = rg_recipe_real(recipe, "model.step");
-  s.gamma = rg_recipe_real(recipe, "model.gamma");
+  s.time = rung_recipe_number(recipe, "model.time");
+  s.step = rung_recipe_number(recipe, "model.step");
+  s.gamma = rung_recipe_number(recipe, "model.gamma");
   s.groups = rg_recipe_whole(recipe, "model.groups");
   s.opening_kernel = rg_recipe_whole(recipe, "model.opening_kernel");
   s.opening_stride = rg_recipe_whole(recipe, "model.opening_stride");
-  s.dropout = rg_recipe_real(recipe, "model.dropout");
-  s.orthogonal = rg_recipe_real(recipe, "model.orthogonal");
+  s.dropout = rung_recipe_number(recipe, "model.dropout");
+  s.orthogonal = rung_recipe_number(recipe, "model.orthogonal");
   s.nodes = rg_recipe_whole(recipe, "model.nodes");
   s.fixed = is_fixed(recipe);
   *out = s;
@@ -284,7 +283,7 @@ int rg_recipe_modules(const rung_recipe *recipe) {
   if (rung_recipe_get(recipe, "training.cuts")) return entries(recipe, "training.cuts") + 1;
   if (rung_recipe_get(recipe, "training.modules"))
     return (int)rg_recipe_whole(recipe, "training.modules");
-  return rg_recipe_real(recipe, "training.memory") > 0 ? 0 : 4;
+  return rung_recipe_number(recipe, "training.memory") > 0 ? 0 : 4;
 }
 
 int rg_recipe_cuts(const rung_recipe *recipe, int64_t *out) {
@@ -340,10 +339,10 @@ void rg_recipe_batches(const rung_recipe *recipe, rung_batch_options *out) {
   out->training = 1;
   out->seed = rg_recipe_seed(recipe, "run.seed");
   out->augment = (rung_augment){.flip = rg_recipe_flag(recipe, "data.augment.flip"),
-                                .rotate = rg_recipe_real(recipe, "data.augment.rotate"),
+                                .rotate = rung_recipe_number(recipe, "data.augment.rotate"),
                                 .shift = (int)rg_recipe_whole(recipe, "data.augment.shift"),
                                 .crop = (int)rg_recipe_whole(recipe, "data.augment.crop"),
-                                .noise = rg_recipe_real(recipe, "data.augment.noise")};
+                                .noise = rung_recipe_number(recipe, "data.augment.noise")};
 }
 
 static rung_activations activations_of(const rung_recipe *recipe) {
@@ -362,19 +361,19 @@ static rung_activations activations_of(const rung_recipe *recipe) {
 void rg_recipe_training(const rung_recipe *recipe, rung_training *out) {
   rung_training t = {0};
   t.optimiser = rung_recipe_get(recipe, "training.optimiser");
-  t.rate = rg_recipe_real(recipe, "training.optimiser.rate");
-  t.weight_decay = rg_recipe_real(recipe, "training.optimiser.weight_decay");
-  t.momentum = rg_recipe_real(recipe, "training.optimiser.momentum");
-  t.decay1 = rg_recipe_real(recipe, "training.optimiser.decay1");
-  t.decay2 = rg_recipe_real(recipe, "training.optimiser.decay2");
-  t.epsilon = rg_recipe_real(recipe, "training.optimiser.epsilon");
+  t.rate = rung_recipe_number(recipe, "training.optimiser.rate");
+  t.weight_decay = rung_recipe_number(recipe, "training.optimiser.weight_decay");
+  t.momentum = rung_recipe_number(recipe, "training.optimiser.momentum");
+  t.decay1 = rung_recipe_number(recipe, "training.optimiser.decay1");
+  t.decay2 = rung_recipe_number(recipe, "training.optimiser.decay2");
+  t.epsilon = rung_recipe_number(recipe, "training.optimiser.epsilon");
   t.schedule = rung_recipe_get(recipe, "training.schedule");
-  t.warmup = rg_recipe_real(recipe, "training.schedule.warmup");
-  t.step_every = rg_recipe_real(recipe, "training.schedule.every");
-  t.step_factor = rg_recipe_real(recipe, "training.schedule.factor");
-  t.clip = rg_recipe_real(recipe, "training.clip");
-  t.average = rg_recipe_real(recipe, "training.average");
-  t.smoothness = rg_recipe_real(recipe, "training.smoothness");
+  t.warmup = rung_recipe_number(recipe, "training.schedule.warmup");
+  t.step_every = rung_recipe_number(recipe, "training.schedule.every");
+  t.step_factor = rung_recipe_number(recipe, "training.schedule.factor");
+  t.clip = rung_recipe_number(recipe, "training.clip");
+  t.average = rung_recipe_number(recipe, "training.average");
+  t.smoothness = rung_recipe_number(recipe, "training.smoothness");
   t.batch = rg_recipe_whole(recipe, "training.batch");
   t.micro_batch = rg_recipe_is(recipe, "training.micro_batch", "auto")
                       ? RUNG_MICRO_AUTO
@@ -382,22 +381,22 @@ void rg_recipe_training(const rung_recipe *recipe, rung_training *out) {
   t.loss = rg_recipe_is(recipe, "training.loss", "squared") ? RUNG_SQUARED
            : rg_recipe_is(recipe, "training.loss", "huber") ? RUNG_HUBER
                                                             : RUNG_CROSS_ENTROPY;
-  t.smoothing = rg_recipe_real(recipe, "training.smoothing");
-  t.delta = rg_recipe_real(recipe, "training.delta");
+  t.smoothing = rung_recipe_number(recipe, "training.smoothing");
+  t.delta = rung_recipe_number(recipe, "training.delta");
   t.activations = activations_of(recipe);
-  t.drift = rg_recipe_real(recipe, "training.drift");
-  t.memory = (size_t)rg_recipe_real(recipe, "training.memory");
+  t.drift = rung_recipe_number(recipe, "training.drift");
+  t.memory = (size_t)rung_recipe_number(recipe, "training.memory");
   t.seed = rg_recipe_seed(recipe, "run.seed");
   t.modulewise = is_modulewise(recipe);
   t.procedure = rung_recipe_get(recipe, "training.procedure");
   t.laps = rg_recipe_whole(recipe, "training.laps");
   t.tau = RUNG_TAU_AUTO;
   t.taus = rg_recipe_reals(recipe, "training.tau", RUNG_MOST_EXITS + 1, t.tau_of);
-  t.tau_factor = rg_recipe_real(recipe, "training.tau_factor");
-  t.multiplier = rg_recipe_real(recipe, "training.multiplier.start");
-  t.multiplier_rate = rg_recipe_real(recipe, "training.multiplier.rate");
+  t.tau_factor = rung_recipe_number(recipe, "training.tau_factor");
+  t.multiplier = rung_recipe_number(recipe, "training.multiplier.start");
+  t.multiplier_rate = rung_recipe_number(recipe, "training.multiplier.rate");
   t.multiplier_every = rg_recipe_whole(recipe, "training.multiplier.every");
-  t.ratio = rg_recipe_real(recipe, "training.ratio");
+  t.ratio = rung_recipe_number(recipe, "training.ratio");
   if (!rg_recipe_is(recipe, "training.pipeline", "auto"))
     t.pipeline = (int)rg_recipe_whole(recipe, "training.pipeline");
   t.transport_sum = rg_recipe_is(recipe, "training.transport", "sum");
@@ -538,7 +537,7 @@ static rung_status check_activations(const rung_recipe *recipe, rung_context *ct
 }
 
 static rung_status check_data(const rung_recipe *recipe, rung_context *ctx) {
-  double validation = rg_recipe_real(recipe, "data.validation");
+  double validation = rung_recipe_number(recipe, "data.validation");
   bool classes = rg_recipe_is(recipe, "training.loss", "cross-entropy");
   if (!rung_recipe_get(recipe, "data.train"))
     return rg_recipe_fail(recipe, ctx, NULL,
@@ -562,7 +561,7 @@ static rung_status check_data(const rung_recipe *recipe, rung_context *ctx) {
 static rung_status check_training(const rung_recipe *recipe, rung_context *ctx) {
   bool classes = rg_recipe_is(recipe, "training.loss", "cross-entropy");
   bool newton = rg_recipe_is(recipe, "training.optimiser", "gauss-newton");
-  if (!classes && rg_recipe_real(recipe, "training.smoothing") > 0)
+  if (!classes && rung_recipe_number(recipe, "training.smoothing") > 0)
     return rg_recipe_fail(recipe, ctx, "training.smoothing",
                           "label smoothing belongs to loss cross-entropy, found loss %s",
                           rung_recipe_get(recipe, "training.loss"));
@@ -570,7 +569,7 @@ static rung_status check_training(const rung_recipe *recipe, rung_context *ctx) 
     return rg_recipe_fail(recipe, ctx, "training.loss",
                           "gauss-newton minimises cross-entropy or squared, found huber");
   if (rg_recipe_whole(recipe, "training.patience") > 0 &&
-      !(rg_recipe_real(recipe, "data.validation") > 0))
+      !(rung_recipe_number(recipe, "data.validation") > 0))
     return rg_recipe_fail(recipe, ctx, "training.patience",
                           "patience looks at held-out samples, but data.validation is 0");
   return RUNG_OK;
@@ -582,7 +581,7 @@ static rung_status check_penalty(const rung_recipe *recipe, rung_context *ctx) {
   char modules[60] = "";
   int given = rg_recipe_reals(recipe, "training.tau", RUNG_MOST_EXITS + 2, tau);
   int count = rg_recipe_modules(recipe); /* auto: 0 */
-  if (rg_recipe_real(recipe, "training.multiplier.start") > 0 &&
+  if (rung_recipe_number(recipe, "training.multiplier.start") > 0 &&
       rung_recipe_get(recipe, "training.tau"))
     return rg_recipe_fail(recipe, ctx, "training.multiplier.start",
                           "both training.multiplier and training.tau are set; one of them is in "
@@ -591,7 +590,7 @@ static rung_status check_penalty(const rung_recipe *recipe, rung_context *ctx) {
   if (given > 2 && given != count)
     return rg_recipe_fail(recipe, ctx, "training.tau",
                           "training.tau: expected one number or two%s; found %d", modules, given);
-  if (given == 0 && fabs(rg_recipe_real(recipe, "training.tau_factor") - 1) > 0)
+  if (given == 0 && fabs(rung_recipe_number(recipe, "training.tau_factor") - 1) > 0)
     return rg_recipe_fail(recipe, ctx, "training.tau_factor",
                           "training.tau_factor changes a training.tau that is given in numbers");
   return RUNG_OK;
@@ -641,7 +640,7 @@ static rung_status check_modules(const rung_recipe *recipe, rung_context *ctx) {
   if (!rg_recipe_is(recipe, "training.stability", "off"))
     return rg_recipe_fail(recipe, ctx, "training.stability",
                           "stability is measured of networks trained end to end");
-  if (rg_recipe_real(recipe, "training.smoothness") > 0)
+  if (rung_recipe_number(recipe, "training.smoothness") > 0)
     return rg_recipe_fail(recipe, ctx, "training.smoothness",
                           "smoothness in time spans modules: not with scheme modulewise");
   if (!rg_recipe_is(recipe, "training.procedure", "parallel") &&

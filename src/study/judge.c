@@ -8,7 +8,7 @@
 /* The split of a training (train/job_data.c): a function of share and seed. */
 static rung_status open_held(rg_judgement *j, const rung_recipe *recipe) {
   rung_part trained = {0};
-  double share = rg_recipe_real(recipe, "data.validation");
+  double share = rung_recipe_number(recipe, "data.validation");
   RG_TRY(rung_part_split(j->set, j->ctx, NULL, share, rg_recipe_seed(recipe, "run.seed"), &trained,
                          &j->part));
   rung_free(j->ctx, trained.index);
@@ -35,9 +35,9 @@ static rung_status judge(rg_judgement *j, const rung_recipe *recipe, const char 
                          int worst) {
   rung_dataset_options data = rung_dataset_options_default();
   const char *test = rung_recipe_get(recipe, "data.test");
-  size_t memory = (size_t)rg_recipe_real(recipe, "training.memory");
+  size_t memory = (size_t)rung_recipe_number(recipe, "training.memory");
   j->test = test != NULL;
-  if (!test && !(rg_recipe_real(recipe, "data.validation") > 0))
+  if (!test && !(rung_recipe_number(recipe, "data.validation") > 0))
     return rg_fail(j->ctx, RUNG_E_DATA, "no samples were held out");
   RG_TRY(rung_network_load(j->ctx, model_path, &j->network));
   rg_recipe_dataset(recipe, j->test, &data);

@@ -34,7 +34,7 @@ static rung_status check_given(const rg_job *j) {
 
 /* Of the training samples: those that are trained on and those held out. */
 static rung_status split(rg_job *j) {
-  double validation = rg_recipe_real(j->recipe, "data.validation");
+  double validation = rung_recipe_number(j->recipe, "data.validation");
   int64_t limit = rg_recipe_whole(j->recipe, "data.limit");
   uint64_t seed = j->training.seed;
   rung_part all = {0};

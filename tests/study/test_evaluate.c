@@ -184,7 +184,6 @@ static void classes_are_counted(void **state) {
   unlink(path);
 }
 
-/* Parts alone are looked at; noise is a function of the seed, and none is none. */
 /* Scores of numbers that overflow are none: such samples are the worst, and all others count. */
 static void answers_that_are_no_numbers_count(void **state) {
   rung_context *ctx = *state;
@@ -212,6 +211,7 @@ static void answers_that_are_no_numbers_count(void **state) {
   unlink(path);
 }
 
+/* Parts alone are looked at; noise is a function of the seed, and none is none. */
 static void parts_and_noise(void **state) {
   rung_context *ctx = *state;
   char path[] = "/tmp/rung-test-XXXXXX";
